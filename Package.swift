@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Imports point down: a target may import only what its line below names (Tests/ArchitectureTests holds the
+// sources to it). Nothing at or below `Simulation` knows a socket or a clock.
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let values: [Target.Dependency] = [
+    "Units", "Randomness", "Statistics", "FleetModel", "EngineModel", "Pricing", "Workload", "Serving", "Scaling",
+    "Control", "Simulation",
+]
+
+let package = Package(
+    name: "tidegate",
+    products: [.executable(name: "tidegate", targets: ["tidegate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // System libraries. GSL brings its own reference CBLAS: nothing here multiplies large matrices through it.
+        .systemLibrary(name: "CGSL", providers: [.apt(["libgsl-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Numbers that know what they measure.
+        .target(name: "Units"),
+        .target(name: "Randomness", dependencies: ["Units", "CGSL"]),
+        .target(name: "Statistics", dependencies: ["Units", "CGSL", histogram]),
+
+        // The domain: words, then rules.
+        .target(name: "FleetModel", dependencies: ["Units"]),
+        .target(name: "EngineModel", dependencies: ["Units"]),
+        .target(name: "Pricing", dependencies: ["FleetModel", "Units"]),
+        .target(name: "Workload", dependencies: ["FleetModel", "Randomness", "Statistics", "Units"]),
+        .target(name: "Serving", dependencies: ["EngineModel", "FleetModel", "Units", collections]),
+        .target(name: "Scaling", dependencies: ["EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]),
+        .target(name: "Control", dependencies: ["Scaling", "EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]),
+
+        // The simulated world, and studies made of many runs of it.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Control", "Scaling", "Serving", "Workload", "Pricing", "EngineModel", "FleetModel", "Statistics",
+                "Randomness", "Units", collections,
+            ]),
+        .target(name: "Studies", dependencies: values),
+
+        // A real decoder, and what is measured on it.
+        .target(name: "CKernels"),
+        .target(
+            name: "InferenceCore",
+            dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"]),
+        .target(name: "Calibration", dependencies: values + ["InferenceCore"]),
+
+        // Edges: text, files, pictures.
+        .target(name: "Formats", dependencies: values + ["CZlib", yams]),
+        .target(name: "Store", dependencies: values + [grdb]),
+        .target(name: "Reporting", dependencies: values + ["Studies", "Formats"]),
+        .executableTarget(
+            name: "tidegate",
+            dependencies: values + [
+                "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
+            ]),
+
+        .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

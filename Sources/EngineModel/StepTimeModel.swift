@@ -1,0 +1,129 @@
+import Units
+
+/// What a step's duration depends on. Every number is a whole count, so that durations add exactly.
+public struct StepFeatures: Hashable, Sendable {
+    /// Prompt tokens computed in this step, over all chunks.
+    public var prefillTokens: Int64
+    /// Sequences that generate one token each.
+    public var decodeSequences: Int64
+    /// Tokens of KV cache that those sequences read: the sum of their contexts before the step.
+    public var decodeContext: Int64
+    /// Twice the attention area of the prefill chunks: Σ t · (2·c + t) for a chunk of t tokens behind c cached ones.
+    public var prefillAreaDoubled: Int64
+    /// Tokens of KV cache behind the prefill chunks: Σ c.
+    public var prefillContext: Int64
+
+    @inlinable public init(
+        prefillTokens: Int64 = 0, decodeSequences: Int64 = 0, decodeContext: Int64 = 0, prefillAreaDoubled: Int64 = 0,
+        prefillContext: Int64 = 0
+    ) {
+        self.prefillTokens = prefillTokens
+        self.decodeSequences = decodeSequences
+        self.decodeContext = decodeContext
+        self.prefillAreaDoubled = prefillAreaDoubled
+        self.prefillContext = prefillContext
+    }
+
+    /// Adds a chunk of `tokens` behind `context` cached tokens of the same sequence.
+    @inlinable public mutating func addChunk(tokens: Int64, context: Int64) {
+        prefillTokens += tokens
+        prefillAreaDoubled += tokens * (2 * context + tokens)
+        prefillContext += context
+    }
+
+    @inlinable public var isDecodeOnly: Bool { prefillTokens == 0 }
+}
+
+/// Coefficients of the two regimes of step time, in nanoseconds.
+///
+///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₀)
+///     mixed:        m₀ + m₁·P + m₂·max(0, P+D − n₁) + m₃·max(0, P+D − n₂) + m₄·K + m₅·A + m₆·Kp + m₇·D
+///
+/// with D decode sequences, K the KV tokens they read, P prefill tokens, A = Σ t·(c + t/2) the prefill area and Kp the
+/// KV tokens behind the chunks. The two are fitted apart because a KV token costs about twice as much in a mixed batch
+/// (measured on vLLM's kernels). `hostOverhead` is added to both: what the engine does between kernels.
+public struct StepTimeCoefficients: Hashable, Sendable, Codable {
+    /// Decode-only regime, all in ns and never negative.
+    public struct Decode: Hashable, Sendable, Codable {
+        public var constant: Double
+        public var perSequence: Double
+        public var perContextToken: Double
+        /// Extra cost of each sequence beyond `hingeSequences`.
+        public var perSequenceBeyondHinge: Double
+        public var hingeSequences: Int64
+
+        public init(
+            constant: Double, perSequence: Double, perContextToken: Double, perSequenceBeyondHinge: Double = 0,
+            hingeSequences: Int64 = 0
+        ) {
+            self.constant = constant
+            self.perSequence = perSequence
+            self.perContextToken = perContextToken
+            self.perSequenceBeyondHinge = perSequenceBeyondHinge
+            self.hingeSequences = hingeSequences
+        }
+    }
+
+    /// Mixed regime, all in ns and never negative but for the hinges' slopes, which may bend either way.
+    public struct Mixed: Hashable, Sendable, Codable {
+        public var constant: Double
+        public var perPrefillToken: Double
+        public var perTokenBeyondFirstHinge: Double
+        public var perTokenBeyondSecondHinge: Double
+        public var firstHinge: Int64
+        public var secondHinge: Int64
+        public var perContextToken: Double
+        /// Per unit of A = Σ t·(c + t/2).
+        public var perPrefillArea: Double
+        public var perPrefillContextToken: Double
+        public var perSequence: Double
+
+        public init(
+            constant: Double, perPrefillToken: Double, perTokenBeyondFirstHinge: Double = 0,
+            perTokenBeyondSecondHinge: Double = 0, firstHinge: Int64 = 0, secondHinge: Int64 = 0,
+            perContextToken: Double = 0, perPrefillArea: Double = 0, perPrefillContextToken: Double = 0,
+            perSequence: Double = 0
+        ) {
+            self.constant = constant
+            self.perPrefillToken = perPrefillToken
+            self.perTokenBeyondFirstHinge = perTokenBeyondFirstHinge
+            self.perTokenBeyondSecondHinge = perTokenBeyondSecondHinge
+            self.firstHinge = firstHinge
+            self.secondHinge = secondHinge
+            self.perContextToken = perContextToken
+            self.perPrefillArea = perPrefillArea
+            self.perPrefillContextToken = perPrefillContextToken
+            self.perSequence = perSequence
+        }
+    }
+
+    public var decode: Decode
+    public var mixed: Mixed
+    /// What the engine spends per step outside the kernels, in ns.
+    public var hostOverhead: Double
+
+    public init(decode: Decode, mixed: Mixed, hostOverhead: Double = 0) {
+        self.decode = decode
+        self.mixed = mixed
+        self.hostOverhead = hostOverhead
+    }
+
+    /// The same engine, `factor` times slower (above 1) or faster (below 1).
+    public func scaled(by factor: Double) -> StepTimeCoefficients {
+        var copy = self
+        copy.decode.constant *= factor
+        copy.decode.perSequence *= factor
+        copy.decode.perContextToken *= factor
+        copy.decode.perSequenceBeyondHinge *= factor
+        copy.mixed.constant *= factor
+        copy.mixed.perPrefillToken *= factor
+        copy.mixed.perTokenBeyondFirstHinge *= factor
+        copy.mixed.perTokenBeyondSecondHinge *= factor
+        copy.mixed.perContextToken *= factor
+        copy.mixed.perPrefillArea *= factor
+        copy.mixed.perPrefillContextToken *= factor
+        copy.mixed.perSequence *= factor
+        copy.hostOverhead *= factor
+        return copy
+    }
+}
