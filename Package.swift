@@ -71,6 +71,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )
