@@ -71,6 +71,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
     ],
     swiftLanguageModes: [.v6]
 )
