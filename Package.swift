@@ -71,6 +71,8 @@ let package = Package(
             ]),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
+        .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
     ],
     swiftLanguageModes: [.v6]
 )
