@@ -71,6 +71,9 @@ let package = Package(
             ]),
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Units"]),
+        .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
+        .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
     ],
