@@ -72,6 +72,7 @@ let package = Package(
 
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
+        .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )
