@@ -1,0 +1,428 @@
+import Collections
+import EngineModel
+
+/// Index of a sequence in its batcher; used again after the sequence has left.
+public typealias SequenceSlot = Int
+
+/// The step that runs next: what it costs, and how often it may be repeated before anything but its age changes.
+public struct StepPlan: Hashable, Sendable {
+    public var features: StepFeatures
+    /// Decode-only steps that may run in one go: until KV blocks run out. 1 for a mixed step, 0 when there is nothing to run.
+    public var equalSteps: Int64
+
+    @inlinable public var isEmpty: Bool { equalSteps == 0 }
+}
+
+/// Which sequences run in the next step of one replica: continuous batching with chunked prefill, as vLLM's V1 engine does it.
+///
+/// Running sequences go first, one token each; then the prompt that is being prefilled; then waiting sequences, by
+/// priority and order of arrival, while there is token budget, room for a sequence and room for its whole prompt in KV
+/// blocks. When a running sequence needs a block and none is free, the sequence of lowest priority that was admitted
+/// last loses its blocks and waits, first in its lane, to be recomputed; in such a step nothing is admitted.
+///
+/// The batcher has no clock and never knows an output length: its world calls `finish`. The inference core and the
+/// simulator drive the same one.
+///
+///     let slot = batcher.submit(promptTokens: 900, priority: 0)
+///     let plan = batcher.nextStep()            // preempts, admits, reserves blocks
+///     batcher.advance(steps: 1)                // the step has run
+///     for slot in batcher.completedPrefills { … }   // each has its next token; so has every decoding sequence
+///
+/// A decode step costs O(1) however large the batch: all decoding sequences advance together, so a step counter, the
+/// sum of contexts and a count of sequences per residue of the context modulo the block size say everything.
+public struct Batcher: Sendable {
+    public let configuration: BatcherConfiguration
+
+    /// Sequences that lost their blocks in the last `nextStep`, in the order they lost them.
+    public private(set) var preempted: [SequenceSlot] = []
+    /// Sequences that entered the batch in the last `nextStep`, in order.
+    public private(set) var admitted: [SequenceSlot] = []
+    /// Sequences whose prompt was completed by the last `advance`, in order; each produced a token.
+    public private(set) var completedPrefills: [SequenceSlot] = []
+
+    /// Steps advanced since the start. A decoding sequence produces one token in each.
+    public private(set) var stepCount: Int64 = 0
+    /// Sequences in the running batch, the one being prefilled included.
+    public private(set) var runningCount = 0
+    public private(set) var waitingCount = 0
+    public private(set) var freeBlocks: Int
+
+    private var sequences: [Sequence] = []
+    private var freeSlots: [SequenceSlot] = []
+    /// Ends of the running list, in order of admission.
+    private var head = Sequence.none
+    private var tail = Sequence.none
+    private var lanes: [Lane] = []
+    /// The prompt that is partly computed. There is at most one, and it is the tail: what stopped it was the budget,
+    /// so nothing was admitted behind it.
+    private var partial: SequenceSlot = Sequence.none
+    private var partialChunk = 0
+
+    private var decodeCount = 0
+    private var decodeContext: Int64 = 0
+    /// Decoding sequences by (context − stepCount) mod blockSize, which stays the same while they decode.
+    private var residues: [Int]
+    /// Steps planned and not yet advanced.
+    private var planned: Int64 = 0
+
+    public init(configuration: BatcherConfiguration) {
+        self.configuration = configuration
+        freeBlocks = configuration.totalBlocks
+        residues = Array(repeating: 0, count: configuration.blockSize)
+    }
+
+    // MARK: - Sequences come and go
+
+    /// Adds a sequence to the waiting ones. Allowed at any time; it can run from the next `nextStep`.
+    ///
+    /// - Parameters:
+    ///   - promptTokens: At least 1 and below `maxContext`.
+    ///   - priority: A smaller number is served first; equals are served in order of arrival.
+    public mutating func submit(promptTokens: Int, priority: Int = 0) -> SequenceSlot {
+        precondition(
+            promptTokens >= 1 && promptTokens < configuration.maxContext,
+            "a prompt of \(promptTokens) tokens in a context of \(configuration.maxContext)")
+        let sequence = Sequence(promptTokens: promptTokens, priority: priority)
+        let slot: SequenceSlot
+        if let free = freeSlots.popLast() {
+            slot = free
+            sequences[slot] = sequence
+        } else {
+            slot = sequences.count
+            sequences.append(sequence)
+        }
+        lanes[lane(for: priority)].queue.append(slot)
+        waitingCount += 1
+        return slot
+    }
+
+    /// Whether a sequence submitted now might enter the very next step: whether a run of equal steps must be cut for it.
+    public var admitsMore: Bool { runningCount < configuration.maxSequences }
+
+    /// Takes out a running sequence that has all its tokens, and frees its blocks.
+    ///
+    /// - Precondition: no step is planned and unfinished.
+    public mutating func finish(_ slot: SequenceSlot) {
+        precondition(planned == 0, "a sequence leaves between steps")
+        removeFromRunning(slot)
+        recycle(slot)
+    }
+
+    /// Takes out a sequence in any state. A waiting one may be cancelled at any time, a running one between steps.
+    public mutating func cancel(_ slot: SequenceSlot) {
+        switch sequences[slot].state {
+        case .waiting:
+            // The queue still names the slot; it is passed over and recycled when it comes to the front.
+            sequences[slot].state = .cancelled
+            waitingCount -= 1
+        case .prefilling, .decoding:
+            finish(slot)
+        case .cancelled, .free:
+            preconditionFailure("sequence \(slot) has left already")
+        }
+    }
+
+    public func isWaiting(_ slot: SequenceSlot) -> Bool { sequences[slot].state == .waiting }
+
+    /// Tokens of the sequence whose keys and values are cached.
+    public func context(of slot: SequenceSlot) -> Int {
+        let sequence = sequences[slot]
+        return sequence.state == .decoding ? sequence.computed + Int(stepCount - sequence.joinedStep) : sequence.computed
+    }
+
+    /// Tokens the sequence has produced so far.
+    public func generatedTokens(of slot: SequenceSlot) -> Int {
+        let sequence = sequences[slot]
+        // The newest token is not cached yet: the next step feeds it.
+        return sequence.state == .decoding ? context(of: slot) - sequence.promptTokens + 1 : sequence.generated
+    }
+
+    /// Used over all blocks. Range: 0...1.
+    public var kvUtilization: Double {
+        Double(configuration.totalBlocks - freeBlocks) / Double(configuration.totalBlocks)
+    }
+
+    // MARK: - Steps
+
+    /// Decides the next step: preempts where blocks have run out, continues the open prompt, admits what fits.
+    ///
+    /// - Precondition: the step planned before has been advanced.
+    public mutating func nextStep() -> StepPlan {
+        precondition(planned == 0, "a step is planned already")
+        preempted.removeAll(keepingCapacity: true)
+        admitted.removeAll(keepingCapacity: true)
+
+        while blocksNeeded(at: stepCount) > freeBlocks { preemptLast() }
+        freeBlocks -= blocksNeeded(at: stepCount)
+
+        var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
+        var budget = configuration.maxBatchedTokens - decodeCount
+        partialChunk = 0
+        if partial != Sequence.none {
+            let sequence = sequences[partial]
+            partialChunk = min(sequence.target - sequence.computed, budget)
+            budget -= partialChunk
+            if partialChunk > 0 {
+                features.addChunk(tokens: Int64(partialChunk), context: Int64(sequence.computed))
+            }
+        }
+        if preempted.isEmpty { admit(within: &budget, into: &features) }
+
+        if !features.isDecodeOnly {
+            planned = 1
+        } else if decodeCount > 0 {
+            // After a preemption the next step may admit, so this one is not repeated.
+            planned = preempted.isEmpty ? 1 + stepsUntilBlocksRunOut() : 1
+        }
+        return StepPlan(features: features, equalSteps: planned)
+    }
+
+    /// Tells that `steps` of the planned steps have run.
+    ///
+    /// With `continuing`, the rest of the plan stays planned: the world looked at the replica between two equal steps
+    /// without a scheduling decision being due.
+    ///
+    /// - Precondition: `1 <= steps <= equalSteps` of the plan, and fewer when continuing.
+    public mutating func advance(steps: Int64, continuing: Bool = false) {
+        precondition(steps >= 1 && (continuing ? steps < planned : steps <= planned), "\(steps) of \(planned) steps")
+        completedPrefills.removeAll(keepingCapacity: true)
+        // The first step's blocks were taken when it was planned.
+        let last = stepCount + steps - (continuing ? 0 : 1)
+        if last > stepCount { freeBlocks -= blocksNeeded(from: stepCount + 1, through: last) }
+        stepCount += steps
+        decodeContext += Int64(decodeCount) * steps
+        planned = continuing ? planned - steps : 0
+        if partial != Sequence.none || !admitted.isEmpty { finishChunks() }
+    }
+
+    /// Calls `body` for each sequence of the planned step, in order of admission: the sequence, its cached tokens, the
+    /// tokens to compute now, and whether it produces a token.
+    ///
+    /// - Precondition: a step is planned.
+    public func forEachScheduled(
+        _ body: (_ slot: SequenceSlot, _ start: Int, _ count: Int, _ producesToken: Bool) throws -> Void
+    ) rethrows {
+        precondition(planned > 0, "no step is planned")
+        var slot = head
+        while slot != Sequence.none {
+            let sequence = sequences[slot]
+            if sequence.state == .decoding {
+                try body(slot, context(of: slot), 1, true)
+            } else {
+                let count = chunk(of: slot)
+                if count > 0 { try body(slot, sequence.computed, count, sequence.computed + count == sequence.target) }
+            }
+            slot = sequence.next
+        }
+    }
+
+    // MARK: - Planning
+
+    private mutating func admit(within budget: inout Int, into features: inout StepFeatures) {
+        while budget > 0, runningCount < configuration.maxSequences, let slot = firstWaiting() {
+            let target = sequences[slot].promptTokens + sequences[slot].generated
+            let blocks = configuration.blocks(for: target)
+            guard blocks <= freeBlocks else { return }
+            removeFirstWaiting()
+            freeBlocks -= blocks
+            let tokens = min(target, budget)
+            budget -= tokens
+            features.addChunk(tokens: Int64(tokens), context: 0)
+            sequences[slot].state = .prefilling
+            sequences[slot].target = target
+            appendToRunning(slot)
+            admitted.append(slot)
+            if tokens < target {
+                partial = slot
+                partialChunk = tokens
+            }
+        }
+    }
+
+    /// The tokens that the planned step computes of a prompt: all that is left of it, unless it is the open one.
+    private func chunk(of slot: SequenceSlot) -> Int {
+        slot == partial ? partialChunk : sequences[slot].target - sequences[slot].computed
+    }
+
+    private mutating func finishChunks() {
+        // The open prompt was admitted before this step, unless this step admitted it; then `admitted` names it.
+        if partial != Sequence.none, admitted.last != partial { finishChunk(of: partial) }
+        for slot in admitted { finishChunk(of: slot) }
+        admitted.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func finishChunk(of slot: SequenceSlot) {
+        sequences[slot].computed += chunk(of: slot)
+        guard sequences[slot].computed == sequences[slot].target else { return }
+        if partial == slot { partial = Sequence.none }
+        sequences[slot].state = .decoding
+        sequences[slot].joinedStep = stepCount
+        decodeCount += 1
+        decodeContext += Int64(sequences[slot].target)
+        residues[residue(context: sequences[slot].target, step: stepCount)] += 1
+        completedPrefills.append(slot)
+    }
+
+    // MARK: - Blocks
+
+    private func residue(context: Int, step: Int64) -> Int {
+        let size = Int64(configuration.blockSize)
+        let rest = (Int64(context) - step) % size
+        return Int(rest < 0 ? rest + size : rest)
+    }
+
+    /// Blocks that the decoding sequences take in one step: one for each whose context is a whole number of blocks.
+    private func blocksNeeded(at step: Int64) -> Int { residues[residue(context: 0, step: step)] }
+
+    /// The same over a range of steps: in any `blockSize` steps each sequence takes one block.
+    private func blocksNeeded(from first: Int64, through last: Int64) -> Int {
+        let size = Int64(configuration.blockSize)
+        let cycles = (last - first + 1) / size
+        var blocks = Int(cycles) * decodeCount
+        var step = first + cycles * size
+        while step <= last {
+            blocks += blocksNeeded(at: step)
+            step += 1
+        }
+        return blocks
+    }
+
+    /// Steps after the planned one for which the free blocks suffice.
+    private func stepsUntilBlocksRunOut() -> Int64 {
+        let size = Int64(configuration.blockSize)
+        let cycles = Int64(freeBlocks / decodeCount)
+        var left = freeBlocks - Int(cycles) * decodeCount
+        var steps = cycles * size
+        for ahead in 1..<(size + 1) {
+            let needed = blocksNeeded(at: stepCount + ahead)
+            guard needed <= left else { break }
+            left -= needed
+            steps += 1
+        }
+        return steps
+    }
+
+    /// Takes the blocks of the running sequence of lowest priority, of those the one admitted last, and sends it to the
+    /// front of its lane.
+    private mutating func preemptLast() {
+        precondition(runningCount > 1, "a sequence alone outgrew \(configuration.totalBlocks) blocks")
+        var victim = tail
+        if lanes.count > 1 {
+            var slot = sequences[tail].previous
+            while slot != Sequence.none {
+                if sequences[slot].priority > sequences[victim].priority { victim = slot }
+                slot = sequences[slot].previous
+            }
+        }
+        let generated = generatedTokens(of: victim)
+        removeFromRunning(victim)
+        sequences[victim].generated = generated
+        sequences[victim].computed = 0
+        sequences[victim].state = .waiting
+        lanes[lane(for: sequences[victim].priority)].queue.prepend(victim)
+        waitingCount += 1
+        preempted.append(victim)
+    }
+
+    // MARK: - Lists
+
+    private mutating func appendToRunning(_ slot: SequenceSlot) {
+        sequences[slot].previous = tail
+        sequences[slot].next = Sequence.none
+        if tail == Sequence.none { head = slot } else { sequences[tail].next = slot }
+        tail = slot
+        runningCount += 1
+    }
+
+    private mutating func removeFromRunning(_ slot: SequenceSlot) {
+        let sequence = sequences[slot]
+        switch sequence.state {
+        case .decoding:
+            let context = context(of: slot)
+            decodeCount -= 1
+            decodeContext -= Int64(context)
+            residues[residue(context: context, step: stepCount)] -= 1
+            freeBlocks += configuration.blocks(for: context)
+        case .prefilling:
+            freeBlocks += configuration.blocks(for: sequence.target)
+            if partial == slot { partial = Sequence.none }
+        case .waiting, .cancelled, .free:
+            preconditionFailure("sequence \(slot) is not running")
+        }
+        if sequence.previous == Sequence.none {
+            head = sequence.next
+        } else {
+            sequences[sequence.previous].next = sequence.next
+        }
+        if sequence.next == Sequence.none {
+            tail = sequence.previous
+        } else {
+            sequences[sequence.next].previous = sequence.previous
+        }
+        runningCount -= 1
+    }
+
+    private mutating func recycle(_ slot: SequenceSlot) {
+        sequences[slot].state = .free
+        freeSlots.append(slot)
+    }
+
+    private mutating func lane(for priority: Int) -> Int {
+        if let index = lanes.firstIndex(where: { $0.priority >= priority }) {
+            if lanes[index].priority == priority { return index }
+            lanes.insert(Lane(priority: priority), at: index)
+            return index
+        }
+        lanes.append(Lane(priority: priority))
+        return lanes.count - 1
+    }
+
+    /// The waiting sequence that is served next. Cancelled ones before it are recycled on the way.
+    private mutating func firstWaiting() -> SequenceSlot? {
+        guard waitingCount > 0 else { return nil }
+        for index in lanes.indices {
+            while let slot = lanes[index].queue.first {
+                if sequences[slot].state == .waiting { return slot }
+                lanes[index].queue.removeFirst()
+                recycle(slot)
+            }
+        }
+        preconditionFailure("\(waitingCount) waiting sequences are in no lane")
+    }
+
+    private mutating func removeFirstWaiting() {
+        let index = lanes.firstIndex { !$0.queue.isEmpty }!
+        lanes[index].queue.removeFirst()
+        waitingCount -= 1
+    }
+}
+
+/// One priority's waiting sequences, in order.
+private struct Lane: Sendable {
+    var priority: Int
+    var queue = Deque<SequenceSlot>()
+}
+
+private struct Sequence: Sendable {
+    enum State: UInt8 { case free, waiting, prefilling, decoding, cancelled }
+
+    static let none: SequenceSlot = -1
+
+    var promptTokens: Int
+    var priority: Int
+    var state = State.waiting
+    /// Tokens produced before the last preemption.
+    var generated = 0
+    /// Cached tokens: while prefilling as they are, while decoding at `joinedStep`.
+    var computed = 0
+    /// Tokens to prefill: the prompt, and after a preemption what had been generated.
+    var target = 0
+    var joinedStep: Int64 = 0
+    var previous = Sequence.none
+    var next = Sequence.none
+
+    init(promptTokens: Int, priority: Int) {
+        self.promptTokens = promptTokens
+        self.priority = priority
+    }
+}
