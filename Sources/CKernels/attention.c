@@ -71,7 +71,7 @@ CK_INLINE long least(long a, long b) { return a < b ? a : b; }
 #define CK_HEAD(R)                                                                                                     \
     CK_INLINE void head##R(                                                                                            \
         float *out, long out_stride, const float *q, long q_stride, long position, const float *keys,                  \
-        const float *values, const int32_t *blocks, const ck_attention_shape *s, float *scores) {                      \
+        const float *values, const long *blocks, const ck_attention_shape *s, float *scores) {                      \
         const long stride = (position + R + CK_BLOCK - 1) / CK_BLOCK * CK_BLOCK, used = stride / CK_BLOCK;             \
         for (long b = 0; b < used; b++)                                                                                \
             scores##R(                                                                                                 \
@@ -100,7 +100,7 @@ CK_HEAD(4)
 
 CK_DISPATCH void ck_attention(
     float *out, long out_stride, const float *q, long q_stride, long count, long position, const float *keys,
-    const float *values, const int32_t *blocks, ck_attention_shape shape, float *scores) {
+    const float *values, const long *blocks, ck_attention_shape shape, float *scores) {
     const long group = shape.heads / shape.kv_heads;
     for (long h = 0; h < shape.heads; h++) {
         const float *head_keys = keys + h / group * shape.head_dim * CK_BLOCK;

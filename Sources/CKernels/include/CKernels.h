@@ -66,7 +66,7 @@ typedef struct {
 /// context `position + count` rounded up to a whole block.
 void ck_attention(
     float *out, long out_stride, const float *q, long q_stride, long count, long position, const float *keys,
-    const float *values, const int32_t *blocks, ck_attention_shape shape, float *scores);
+    const float *values, const long *blocks, ck_attention_shape shape, float *scores);
 
 /// out[r, i] = silu(gate[r, i]) · up[r, i], with `gate` and `up` side by side in rows of `stride` floats. `width` may be
 /// any length, and rows of `out` are `out_stride` apart.
