@@ -72,6 +72,8 @@ let package = Package(
 
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
+        .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )
