@@ -72,6 +72,7 @@ let package = Package(
 
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
     ],
