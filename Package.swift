@@ -70,6 +70,7 @@ let package = Package(
                 "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
             ]),
 
+        .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
