@@ -1,3 +1,4 @@
+import Glibc
 import Units
 
 /// Step time in integers: the coefficients of a profile quantised once, to 2⁻²⁰ ns.
@@ -101,10 +102,10 @@ public struct StepNoise: Hashable, Sendable {
     /// Steps that share a factor. A run of equal steps ends where a window does.
     public static let window: Int64 = 64
 
-    /// The factor of a lognormal variate with mean 1 and standard deviation `deviation` of its logarithm, from a standard
-    /// normal draw.
-    public static func lognormal(deviation: Double, normal: Double, exp: (Double) -> Double) -> StepNoise {
-        let factor = exp(deviation * normal - deviation * deviation / 2)
-        return StepNoise(factor: max(1, Int64((factor * 65_536).rounded())))
+    /// A factor with mean 1 whose logarithm has standard deviation `deviation`.
+    ///
+    /// - Parameter normal: A standard normal variate.
+    public static func lognormal(deviation: Double, normal: Double) -> StepNoise {
+        StepNoise(factor: max(1, Int64((exp(deviation * normal - deviation * deviation / 2) * 65_536).rounded())))
     }
 }

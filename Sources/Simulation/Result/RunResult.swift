@@ -1,17 +1,21 @@
 import FleetModel
 import Pricing
+import Scaling
 import Statistics
 import Units
 
 /// What one run of one policy did. A value: reports, stores and studies read it and nothing else.
 public struct RunResult: Sendable {
     public var scenario: String
-    /// The label of the policy, and the digest of its name and parameters.
+    /// The label of the policy in the scenario.
     public var policy: String
-    public var policyDigest: String
+    /// What a controller needs to run the very same policy: name, parameters and their digest.
+    public var policyFile: PolicyFile
     public var seed: UInt64
     /// 0 for the scenario's own traffic; a higher number is another draw of it.
     public var replication: Int
+    /// The fleet's step times over those of the profile that policies know.
+    public var plantFactor: Double
     public var start: Instant
     /// The billed span: the scenario's duration.
     public var duration: TimeSpan

@@ -1,0 +1,49 @@
+# Sourced by the other scripts: where the repository is, and how to install what it needs.
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 69
+}
+
+# Installs the Debian packages named that are not there yet.
+ensure_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null ||
+        fail "these libraries are missing and there is no apt-get to install them: ${missing[*]}
+    install GSL, SQLite and zlib with their headers by your system's package manager, then run this again"
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "installing ${missing[*]} needs root: run 'apt-get install ${missing[*]}' as root"
+        as_root=(sudo)
+    fi
+    say "Installing ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# What the package links and what the compiler needs beside the Swift toolchain.
+ensure_build_tools() {
+    command -v swift >/dev/null || fail "there is no Swift toolchain on the PATH: install Swift 6.2 or later from swift.org"
+    if command -v dpkg-query >/dev/null; then
+        ensure_packages git libc6-dev libstdc++-12-dev libgsl-dev libsqlite3-dev zlib1g-dev
+    else
+        say "No Debian package database here: GSL, SQLite and zlib must be installed with their headers"
+    fi
+}
+
+# Builds the release executable and leaves its path in $tidegate.
+build_release() {
+    say "Building tidegate (release; a first build takes a few minutes)"
+    swift build -c release --product tidegate
+    tidegate=$(swift build -c release --show-bin-path)/tidegate
+}

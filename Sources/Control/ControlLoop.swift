@@ -1,0 +1,88 @@
+import FleetModel
+import Scaling
+import Units
+
+/// Observe, decide, guard: the loop that both worlds run, without a clock or an effect.
+///
+///     loop.ingest(sample)                        // as samples come
+///     let record = loop.tick(at: now)            // once per control interval
+///     for target in record.targets { … }         // the world applies levels, and reports their generation
+public struct ControlLoop: Sendable {
+    public private(set) var policy: any ScalingPolicy
+    private var observer: Observer
+    private var guards: Guards
+    /// The number of the last decision that was sent; continues from what the pools report.
+    private var generation = 0
+    private var ticks = 0
+
+    public init(observer: Observer, policy: any ScalingPolicy, limits: GuardLimits) {
+        self.observer = observer
+        self.policy = policy
+        guards = Guards(limits: limits)
+    }
+
+    public mutating func ingest(_ sample: ReplicaSample) { observer.ingest(sample) }
+    public mutating func ingest(_ sample: GatewaySample) { observer.ingest(sample) }
+    public mutating func ingest(_ status: PoolStatus) { observer.ingest(status) }
+
+    /// Decides, and numbers what is to be applied.
+    ///
+    /// - Precondition: `now` is later than at the tick before.
+    public mutating func tick(at now: Instant) -> ControlRecord {
+        let observation = observer.observation(at: now)
+        let decision = policy.decide(observation)
+        ticks += 1
+        generation = observation.pools.reduce(generation) { max($0, $1.appliedGeneration) }
+
+        var reasons = [String?](repeating: nil, count: observation.pools.count)
+        var wanted = observation.pools.map(\.target)
+        if case .resize(let targets) = decision.action {
+            for target in targets {
+                guard let index = observation.pools.firstIndex(where: { $0.pool == target.pool }) else { continue }
+                wanted[index] = target.replicas
+                reasons[index] = target.reason
+            }
+        }
+        let (levels, interventions) = guards.apply(to: wanted, observation: observation)
+
+        var targets: [AppliedTarget] = []
+        for (index, pool) in observation.pools.enumerated()
+        where levels[index] != pool.target && !guards.isUnderWay(levels[index], in: pool, at: now) {
+            let guardReason = interventions.last { $0.pool == pool.pool }?.reason
+            targets.append(
+                AppliedTarget(
+                    pool: pool.pool, replicas: levels[index], generation: generation + 1,
+                    reason: reasons[index] ?? guardReason ?? ""))
+        }
+        if !targets.isEmpty { generation += 1 }
+        for target in targets {
+            guards.recordSent(target.replicas, generation: target.generation, to: target.pool, at: now)
+        }
+        return ControlRecord(
+            sequence: ticks, time: now, observation: observation, decision: decision, interventions: interventions,
+            targets: targets)
+    }
+}
+
+/// What one tick saw, wanted and did.
+public struct ControlRecord: Hashable, Sendable, Codable {
+    /// Ticks of this loop so far: 1 for the first.
+    public var sequence: Int
+    public var time: Instant
+    public var observation: FleetObservation
+    /// As the policy spoke, before the guards.
+    public var decision: ScalingDecision
+    /// In the order in which they were made.
+    public var interventions: [GuardIntervention]
+    /// What is to be applied: only pools whose level changes.
+    public var targets: [AppliedTarget]
+}
+
+/// A level to apply, numbered.
+public struct AppliedTarget: Hashable, Sendable, Codable {
+    public var pool: PoolID
+    public var replicas: Int
+    /// The number of the decision; the pool reports it as applied, and as reached when the level is there.
+    public var generation: Int
+    public var reason: String
+}

@@ -1,0 +1,35 @@
+import FleetModel
+import Units
+
+/// A Prometheus histogram that is being filled: counts by upper bound.
+struct BucketCounter {
+    private let upperBounds: [Double]
+    /// The same bounds in nanoseconds.
+    private let limits: [Int64]
+    private var counts: [Int64]
+    /// Where the last observation fell. Neighbouring steps take about the same time, so it is tried first.
+    private var recent = 0
+
+    init(upperBounds: [Double]) {
+        self.upperBounds = upperBounds
+        limits = upperBounds.map { Int64(($0 * 1e9).rounded()) }
+        counts = Array(repeating: 0, count: upperBounds.count + 1)
+    }
+
+    mutating func add(_ value: TimeSpan, count: Int64 = 1) {
+        while recent > 0, value.nanoseconds <= limits[recent - 1] { recent -= 1 }
+        while recent < limits.count, value.nanoseconds > limits[recent] { recent += 1 }
+        counts[recent] += count
+    }
+
+    /// As a scrape shows it.
+    var cumulative: BucketCounts {
+        var total = 0.0
+        return BucketCounts(
+            upperBounds: upperBounds,
+            cumulative: counts.map {
+                total += Double($0)
+                return total
+            })
+    }
+}

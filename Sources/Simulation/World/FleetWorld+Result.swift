@@ -1,0 +1,64 @@
+import EngineModel
+import FleetModel
+import Pricing
+import Units
+
+extension FleetWorld {
+    /// What the run yields, once it has ended.
+    consuming func result() throws(SimulationError) -> RunResult {
+        let bill: Bill
+        do {
+            bill = try Bill(
+                usage: usage, book: scenario.priceBook, tenants: scenario.tenants, weights: scenario.allocation)
+        } catch {
+            throw .pricing(error)
+        }
+        for line in bill.lines { tally.fingerprint.combine(line.cost.nanodollars) }
+        return RunResult(
+            scenario: scenario.name, policy: policyLabel, policyFile: policyFile, seed: scenario.seed,
+            replication: options.replication, plantFactor: options.plantFactor, start: start, duration: scenario.duration,
+            lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
+            sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
+            ttft: tally.ttft, itl: tally.itl, tpot: tally.tpot, e2e: tally.e2e, queueWait: tally.queueWait,
+            preemptions: pools.reduce(0) { $0 + $1.preemptions }, pools: pools.map { poolResult($0) },
+            scaling: scaling, decisions: decisions, timeline: timeline, usage: usage, bill: bill,
+            requestNanoseconds: tally.requestNanoseconds, sojournNanoseconds: tally.sojournNanoseconds,
+            fingerprint: tally.fingerprint.hexadecimal, checkpoints: checkpoints, warnings: warnings())
+    }
+
+    private func poolResult(_ pool: SimulatedPool) -> PoolResult {
+        PoolResult(
+            id: pool.id,
+            meanReplicas: Double(pool.replicaNanoseconds) / Double(scenario.duration.nanoseconds),
+            maxReplicas: pool.maxReplicas, steps: pool.totalSteps, busy: pool.busyAtHorizon)
+    }
+
+    /// What a reader must know before believing the figures.
+    private func warnings() -> [String] {
+        pools.flatMap { pool -> [String] in
+            let valid = pool.configuration.profile.validRange
+            let reach = pool.widestReach
+            return [
+                (reach.decodeSequences, valid.decodeSequences, "sequences decoding at once"),
+                (reach.decodeContext, valid.decodeContext, "KV tokens read in a step"),
+                (reach.prefillTokens, valid.prefillTokens, "prompt tokens in a step"),
+                (reach.prefillContext, valid.prefillContext, "KV tokens behind a prompt's chunk"),
+            ].compactMap { seen, measured, what in
+                guard seen > measured else { return nil }
+                return "pool '\(pool.id)' reached \(seen) \(what); its profile was measured up to \(measured)"
+            }
+        }
+    }
+}
+
+extension SimulatedPool {
+    var preemptions: Int64 { alive.reduce(endedPreemptions) { $0 + replicas[$1]!.engine.counters.preemptions } }
+
+    var totalSteps: Int64 { alive.reduce(endedSteps) { $0 + replicas[$1]!.engine.counters.steps } }
+
+    var widestReach: ValidRange {
+        var pool = self
+        for position in alive { pool.widen(replicas[position]!.engine.counters.reach) }
+        return pool.reach
+    }
+}

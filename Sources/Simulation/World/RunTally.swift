@@ -1,0 +1,99 @@
+import FleetModel
+import Statistics
+import Units
+
+/// What a run adds up over its requests, and the hash of what happened.
+struct RunTally {
+    var outcomes = OutcomeCounts()
+    var tenants: [TenantResult]
+    var sloClasses: [SLOClassResult]
+    var promptTokens: Int64 = 0
+    var outputTokens: Int64 = 0
+    var ttft = LatencyHistogram()
+    var itl = LatencyHistogram()
+    var tpot = LatencyHistogram()
+    var e2e = LatencyHistogram()
+    var queueWait = LatencyHistogram()
+    var fingerprint = Fingerprint()
+
+    // Little's law.
+    private var inSystem: Int128 = 0
+    private(set) var lastChange: Instant
+    private(set) var requestNanoseconds: Int128 = 0
+    private(set) var sojournNanoseconds: Int128 = 0
+
+    init(tenants: [Tenant], sloClasses: [SLOClass], start: Instant) {
+        self.tenants = tenants.map { TenantResult(name: $0.name) }
+        self.sloClasses = sloClasses.map { SLOClassResult(sloClass: $0) }
+        lastChange = start
+    }
+
+    mutating func arrive(_ arrival: Arrival) {
+        integrate(to: arrival.time)
+        inSystem += 1
+        outcomes.arrived += 1
+        tenants[Int(arrival.tenant)].outcomes.arrived += 1
+        sloClasses[Int(arrival.sloClass)].arrived += 1
+    }
+
+    /// Takes in a request's only outcome.
+    ///
+    /// - Returns: Whether it met every target of its class.
+    mutating func end(_ ended: Ended) -> Bool {
+        integrate(to: ended.time)
+        inSystem -= 1
+        let arrival = ended.request.arrival
+        let sojourn = ended.time - arrival.time
+        sojournNanoseconds += Int128(sojourn.nanoseconds)
+        outcomes.count(ended.outcome)
+        tenants[Int(arrival.tenant)].outcomes.count(ended.outcome)
+        fingerprint.combine(arrival.time.nanoseconds)
+        fingerprint.combine(ended.request.firstToken.nanoseconds)
+        fingerprint.combine(ended.time.nanoseconds)
+        fingerprint.combine(Int64(ended.outcome.rawValue) << 32 | Int64(arrival.tenant))
+        guard ended.outcome == .completed else { return false }
+        return complete(ended, sojourn: sojourn)
+    }
+
+    private mutating func complete(_ ended: Ended, sojourn: TimeSpan) -> Bool {
+        let arrival = ended.request.arrival
+        let tenant = Int(arrival.tenant)
+        let sloClass = Int(arrival.sloClass)
+        let first = ended.request.firstToken - arrival.time
+        ttft.record(first)
+        e2e.record(sojourn)
+        queueWait.record(ended.request.admitted - arrival.time)
+        sloClasses[sloClass].ttft.record(first)
+        var perToken: TimeSpan?
+        if arrival.outputTokens > 1 {
+            let gaps = ended.time - ended.request.firstToken
+            let mean = TimeSpan(nanoseconds: gaps.nanoseconds / Int64(arrival.outputTokens - 1))
+            perToken = mean
+            tpot.record(mean)
+            sloClasses[sloClass].tpot.record(mean)
+        }
+        promptTokens += Int64(arrival.promptTokens)
+        outputTokens += Int64(arrival.outputTokens)
+        tenants[tenant].promptTokens += Int64(arrival.promptTokens)
+        tenants[tenant].outputTokens += Int64(arrival.outputTokens)
+        guard sloClasses[sloClass].sloClass.isMet(ttft: first, tpot: perToken, e2e: sojourn) else { return false }
+        sloClasses[sloClass].met += 1
+        tenants[tenant].met += 1
+        return true
+    }
+
+    private mutating func integrate(to now: Instant) {
+        requestNanoseconds += inSystem * Int128((now - lastChange).nanoseconds)
+        lastChange = now
+    }
+}
+
+extension SLOClass {
+    /// Whether a completed request kept every promise. A request of one token has no time per token to judge.
+    func isMet(ttft: TimeSpan, tpot: TimeSpan?, e2e: TimeSpan) -> Bool {
+        if let limit = self.ttft, ttft > limit { return false }
+        if let limit = self.tpot, let tpot, tpot > limit { return false }
+        if let limit = self.e2e, e2e > limit { return false }
+        return true
+    }
+}

@@ -1,0 +1,51 @@
+import Control
+import FleetModel
+import Units
+
+/// One replica of the simulated fleet: its life, its engine and the node it stands on.
+struct SimulatedReplica {
+    let id: ReplicaID
+    let node: Int
+    var lifecycle: ReplicaLifecycle
+    var engine: SimulatedEngine
+    /// Up to when its time has been charged to the node's tally, and the engine's busy time then.
+    private var meteredAt: Instant
+    private var meteredBusy = TimeSpan.zero
+
+    init(id: ReplicaID, node: Int, lifecycle: ReplicaLifecycle, engine: SimulatedEngine, at now: Instant) {
+        self.id = id
+        self.node = node
+        self.lifecycle = lifecycle
+        self.engine = engine
+        meteredAt = now
+    }
+
+    var isReady: Bool {
+        if case .ready = lifecycle.phase { true } else { false }
+    }
+
+    var isDraining: Bool {
+        if case .draining = lifecycle.phase { true } else { false }
+    }
+
+    /// Adds the time since the last call to the tally, under the phase that has held since. Called at every change of
+    /// phase and at the end of every charge period.
+    mutating func meter(into tally: inout UsageTally, at now: Instant) {
+        let span = now - meteredAt
+        let busy = engine.busy(at: now)
+        let steps = busy - meteredBusy
+        meteredAt = now
+        meteredBusy = busy
+        switch lifecycle.phase {
+        case .starting(.provision, _): break  // The machine is not handed over yet, and not paid for.
+        case .starting: tally.starting += span
+        case .ready:
+            tally.busy += steps
+            tally.idle += span - steps
+        case .draining:
+            tally.busy += steps
+            tally.draining += span - steps
+        case .terminated: break
+        }
+    }
+}
