@@ -57,6 +57,8 @@ public struct Batcher: Sendable {
     /// so nothing was admitted behind it.
     private var partial: SequenceSlot = Sequence.none
     private var partialChunk = 0
+    /// The prompt that was open when the step was planned. Where the step ends it, budget may be left to open another.
+    private var continued: SequenceSlot = Sequence.none
 
     private var decodeCount = 0
     private var decodeContext: Int64 = 0
@@ -166,6 +168,7 @@ public struct Batcher: Sendable {
                 features.addChunk(tokens: Int64(partialChunk), context: Int64(sequence.computed))
             }
         }
+        continued = partial
         if preempted.isEmpty { admit(within: &budget, into: &features) }
 
         if !features.isDecodeOnly {
@@ -245,8 +248,7 @@ public struct Batcher: Sendable {
     }
 
     private mutating func finishChunks() {
-        // The open prompt was admitted before this step, unless this step admitted it; then `admitted` names it.
-        if partial != Sequence.none, admitted.last != partial { finishChunk(of: partial) }
+        if continued != Sequence.none { finishChunk(of: continued) }
         for slot in admitted { finishChunk(of: slot) }
         admitted.removeAll(keepingCapacity: true)
     }

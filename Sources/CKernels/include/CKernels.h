@@ -1,1 +1,91 @@
 #pragma once
+#include <stdint.h>
+
+// The hot tensor kernels of the inference core, in 32-bit floats, on one thread.
+//
+// They are C because Swift's SIMD types without CPU flags reach 1 to 20 % of these speeds, and a package with CPU flags
+// cannot be depended on. On x86-64 Linux each kernel is compiled for three instruction sets and chosen when the program
+// starts; elsewhere it is compiled once.
+//
+// Every sum has one order that depends only on the shape of its own row: never on how many other rows are computed with
+// it. So a sequence's logits are the same bits alone, in a batch, in chunks and after a recomputation. Between
+// instruction sets the last bits differ, because only some have a fused multiply-add.
+
+enum {
+    /// Outputs of a matrix that are stored and computed together.
+    CK_PANEL = 32,
+    /// Tokens of a KV block, and the width of a padded head.
+    CK_BLOCK = 16,
+    /// Queries of one sequence that read its keys and values together.
+    CK_QUERIES = 4,
+};
+
+/// Packs `count` rows of a row-major matrix, each of `inputs` weights, as outputs `first ..< first + count`.
+///
+/// Layout of `packed`: `[panels, inputs, CK_PANEL]`, so that a product reads the weights as one stream. `packed` starts
+/// zeroed, and its size is `inputs` times the outputs rounded up to a whole panel.
+void ck_pack(float *packed, const float *rows, long first, long count, long inputs);
+
+/// Reads output row `output` of a packed matrix back into `inputs` floats.
+void ck_unpack_row(float *row, const float *packed, long output, long inputs);
+
+/// y[r, o] = Σ x[r, i] · w[o, i], summed in the order of i.
+///
+/// The weights are read once for all rows. `y_stride` is at least the outputs rounded up to a whole panel, and the
+/// columns past the outputs receive 0.
+void ck_matmul(
+    float *y, long y_stride, const float *x, long x_stride, const float *packed, long rows, long inputs, long outputs);
+
+/// out[r, i] = x[r, i] / sqrt(mean of x[r]² + epsilon) · weight[i]. `width` is a multiple of CK_BLOCK.
+void ck_rms_norm(
+    float *out, const float *x, const float *weight, long rows, long width, float epsilon);
+
+/// Rotates each head's pairs (i, i + head_dim / 2) by the angles whose cosines and sines are given: half-split rotary
+/// embedding. `cosine` and `sine` hold head_dim / 2 floats for the row's position.
+void ck_rope(float *x, const float *cosine, const float *sine, long heads, long head_dim);
+
+/// Writes one token's keys and values into slot `slot` (0 ..< CK_BLOCK) of a block.
+///
+/// Layouts of a block of one layer: keys `[kv_heads, head_dim, CK_BLOCK]`, values `[kv_heads, CK_BLOCK, value_dim]`
+/// with `value_dim` the head dimension rounded up to a multiple of CK_BLOCK, its tail zeroed by the owner.
+void ck_store_kv(
+    float *key_block, float *value_block, const float *key, const float *value, long slot, long kv_heads, long head_dim,
+    long value_dim);
+
+/// Shape of the attention of one layer.
+typedef struct {
+    long heads, kv_heads, head_dim, value_dim;
+    /// Floats from one block's keys to the next, and the same for values.
+    long key_block_stride, value_block_stride;
+    float scale;
+} ck_attention_shape;
+
+/// Causal attention of `count` consecutive tokens of one sequence, the first at `position`, over the sequence's blocks.
+///
+/// Row r of `q` and of `out` holds all heads of token `position + r`. `scores` has room for CK_QUERIES rows of the
+/// context `position + count` rounded up to a whole block.
+void ck_attention(
+    float *out, long out_stride, const float *q, long q_stride, long count, long position, const float *keys,
+    const float *values, const long *blocks, ck_attention_shape shape, float *scores);
+
+/// out[r, i] = silu(gate[r, i]) · up[r, i], with `gate` and `up` side by side in rows of `stride` floats. `width` may be
+/// any length, and rows of `out` are `out_stride` apart.
+void ck_swiglu(float *out, long out_stride, const float *gate_up, long stride, long rows, long width);
+
+/// x[r, i] += y[r, i] for rows of `width` floats, y's being `y_stride` apart.
+void ck_add_rows(float *x, const float *y, long y_stride, long rows, long width);
+
+/// The index of the largest value, the first of equals. NaN is never the largest; 0 when all are.
+long ck_argmax(const float *x, long count);
+
+/// Widens little-endian bfloat16 and IEEE half floats. The input need not be aligned.
+void ck_widen_bf16(float *out, const void *in, long count);
+void ck_widen_f16(float *out, const void *in, long count);
+
+/// Fills `out` with integers of -127 ... 127 times `scale`, from splitmix64 started at `seed`: element i is
+/// (z_i >> 32) % 255 - 127. Exact in bfloat16 when `scale` is a power of two.
+/// Source of the generator: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
+void ck_fill_integers(float *out, uint64_t seed, long count, float scale);
+
+/// Fills `out` with 1 + k / 64, k in -24 ... 24, from the same generator: element i has k = (z_i >> 32) % 49 - 24.
+void ck_fill_norm(float *out, uint64_t seed, long count);
