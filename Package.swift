@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "InferenceCore",
             dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"]),
-        .target(name: "Calibration", dependencies: values + ["InferenceCore"]),
+        .target(name: "Calibration", dependencies: values + ["InferenceCore", "Formats"]),
 
         // Edges: text, files, pictures.
         .target(name: "Formats", dependencies: values + ["CZlib", yams]),
@@ -71,6 +71,7 @@ let package = Package(
             ]),
 
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
+        .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
