@@ -74,6 +74,8 @@ let package = Package(
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
+        .testTarget(
+            name: "WorkloadTests", dependencies: ["Workload", "FleetModel", "Randomness", "Statistics", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )
