@@ -77,6 +77,8 @@ let package = Package(
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "EngineModel", "Workload", "Units", "CZlib"]),
+        .testTarget(
+            name: "WorkloadTests", dependencies: ["Workload", "FleetModel", "Randomness", "Statistics", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )
