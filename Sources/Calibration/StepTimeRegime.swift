@@ -1,0 +1,151 @@
+import EngineModel
+import Statistics
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// One regime of the step-time model: its features, in the order in which they are given up when steps cannot tell them
+/// apart, and the quantity that its hinges bend.
+struct StepTimeRegime {
+    struct Feature {
+        var name: String
+        var value: @Sendable (StepFeatures) -> Double
+    }
+
+    /// A regime fitted: coefficients in nanoseconds, by name.
+    struct Fitted {
+        var names: [String]
+        var fit: LeastSquaresFit
+        var knots: [Int64]
+        var undetermined: [String]
+
+        /// 0 for a coefficient that is not in the fit.
+        subscript(name: String) -> Double { names.firstIndex(of: name).map { fit.coefficients[$0] } ?? 0 }
+    }
+
+    var name: String
+    var features: [Feature]
+    /// What a hinge bends: the width of the batch.
+    var width: @Sendable (StepFeatures) -> Int64
+    /// The coefficients that add up with the hinges' slopes to the cost of one more token.
+    var slopes: [String]
+    var hinges: Int
+
+    static let decode = StepTimeRegime(
+        name: "decode-only",
+        features: [
+            Feature(name: "constant") { _ in 1 },
+            Feature(name: "perSequence") { Double($0.decodeSequences) },
+            Feature(name: "perContextToken") { Double($0.decodeContext) },
+        ],
+        width: { $0.decodeSequences }, slopes: ["perSequence"], hinges: 1)
+
+    static let mixed = StepTimeRegime(
+        name: "mixed",
+        features: [
+            Feature(name: "constant") { _ in 1 },
+            Feature(name: "perPrefillToken") { Double($0.prefillTokens) },
+            Feature(name: "perPrefillArea") { Double($0.prefillAreaDoubled) / 2 },
+            Feature(name: "perSequence") { Double($0.decodeSequences) },
+            Feature(name: "perContextToken") { Double($0.decodeContext) },
+            Feature(name: "perPrefillContextToken") { Double($0.prefillContext) },
+        ],
+        width: { $0.prefillTokens + $0.decodeSequences }, slopes: ["perPrefillToken", "perSequence"], hinges: 2)
+
+    /// Fits the features that the steps determine, then tries hinges.
+    func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
+        guard !samples.isEmpty else { throw .noSteps(regime: name) }
+        var best = try plain(samples)
+        var score = criterion(best, samples)
+        let knots = candidateKnots(samples)
+        var combinations = knots.map { [$0] }
+        if hinges == 2 {
+            for (index, first) in knots.enumerated() {
+                combinations += knots[(index + 1)...].map { [first, $0] }
+            }
+        }
+        let base = best
+        for knots in combinations {
+            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else { continue }
+            let bentScore = criterion(bent, samples)
+            if bentScore < score { (best, score) = (bent, bentScore) }
+        }
+        // The search counts squares, so that candidates are compared under one measure; the result is robust.
+        let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
+        if let robust, isMonotone(robust) { return robust }
+        return best
+    }
+
+    // MARK: - Fits
+
+    /// The model without hinges, over the features that the steps can tell apart.
+    private func plain(_ samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
+        var kept = features.filter { feature in samples.contains { feature.value($0.features) != 0 } }
+        while true {
+            do {
+                let fit = try solve(kept, knots: [], samples, loss: .squared)
+                let undetermined = features.map(\.name).filter { name in !kept.contains { $0.name == name } }
+                return Fitted(names: kept.map(\.name), fit: fit, knots: [], undetermined: undetermined)
+            } catch LeastSquaresError.collinear where kept.count > 1 {
+                kept.removeLast()
+            } catch {
+                throw .unsolvable(regime: name, error)
+            }
+        }
+    }
+
+    private func hinged(
+        _ base: Fitted, at knots: [Int64], _ samples: [StepSample], loss: ResidualLoss
+    ) throws(LeastSquaresError) -> Fitted {
+        let kept = features.filter { base.names.contains($0.name) }
+        let fit = try solve(kept, knots: knots, samples, loss: loss)
+        let names = base.names + ["beyondHinge", "beyondSecondHinge"].prefix(knots.count)
+        return Fitted(names: names, fit: fit, knots: knots, undetermined: base.undetermined)
+    }
+
+    private func solve(
+        _ kept: [Feature], knots: [Int64], _ samples: [StepSample], loss: ResidualLoss
+    ) throws(LeastSquaresError) -> LeastSquaresFit {
+        let rows = samples.map { sample in
+            kept.map { $0.value(sample.features) } + knots.map { Double(max(0, width(sample.features) - $0)) }
+        }
+        // A hinge may bend either way; everything else costs time.
+        let nonNegative = kept.map { _ in true } + knots.map { _ in false }
+        return try LeastSquares.relative(
+            rows: rows, targets: samples.map { $0.seconds * 1e9 }, nonNegative: nonNegative, loss: loss)
+    }
+
+    // MARK: - Choice
+
+    /// Measured widths strictly inside the range, thinned to a dozen: enough to place a knot within one measured step.
+    private func candidateKnots(_ samples: [StepSample]) -> [Int64] {
+        let widths = samples.map { width($0.features) }.sorted()
+        var distinct: [Int64] = []
+        for value in widths where value != distinct.last { distinct.append(value) }
+        let inside = Array(distinct.dropFirst().dropLast())
+        guard inside.count > 12 else { return inside }
+        return (0..<12).map { inside[$0 * (inside.count - 1) / 11] }
+    }
+
+    /// Whether no token ever makes a step shorter, on either side of any hinge.
+    private func isMonotone(_ fitted: Fitted) -> Bool {
+        let (first, second) = (fitted["beyondHinge"], fitted["beyondSecondHinge"])
+        return slopes.filter { fitted.names.contains($0) }.allSatisfy { slope in
+            fitted[slope] + first >= 0 && fitted[slope] + first + second >= 0
+        }
+    }
+
+    /// The Bayesian information criterion of normal relative errors. A knot counts as a parameter too.
+    private func criterion(_ fitted: Fitted, _ samples: [StepSample]) -> Double {
+        let squares = fitted.fit.relativeResiduals.reduce(0) { $0 + $1 * $1 }
+        let count = Double(samples.count)
+        let parameters = Double(fitted.fit.atBound.count { !$0 } + fitted.knots.count)
+        // Residuals below a billionth are rounding: an exact model needs no hinge to be more exact.
+        return count * log(max(squares / count, 1e-18)) + parameters * log(count)
+    }
+}
