@@ -11,9 +11,8 @@ import Units
 extension CoreCalibrator {
     /// The profile of what was measured, with everything a reader must know to judge it.
     func profile(
-        fit: StepTimeFit, decoder: TransformerDecoder, date: String, load: Double, warmUp: Double, noise: Double,
-        heldOut: PredictionErrors, heldOutCount: Int, machine: CoreMachineCheck, passes: Int, dropped: Int,
-        measured: Int
+        fit: StepTimeFit, heldOut: PredictionErrors, series: CoreSeries, decoder: TransformerDecoder, date: String,
+        load: Double, warmUp: Double, machine: CoreMachineCheck
     ) -> EngineProfile {
         let parameters = decoder.weights.configuration.parameters
         let processor = Self.processorName()
@@ -21,19 +20,22 @@ extension CoreCalibrator {
             "A CPU profile is not the shape of a GPU: a CPU computes each sequence of a batch after the other, so a "
                 + "decode step grows with its sequences from the first one, where a GPU's stays flat for dozens.",
             "The core runs on one thread with 32-bit weights.",
-            "Step times are medians of \(passes) runs in random order by wall clock; "
-                + "\(dropped) of \(measured) runs were left out because the thread had lost its processor.",
-            "Before measuring, a busy thread had a processor \(Self.percent(machine.processorShare)) of the time, and "
-                + "one step's 95th percentile was \(Self.rounded(machine.spread)) times its median.",
+            series.byProcessor
+                ? "Step times are medians of \(series.passes) runs in random order by the thread's processor time, because "
+                    + "the machine was oversubscribed and measuring was asked for all the same."
+                : "Step times are medians of \(series.passes) runs in random order by wall clock; \(series.dropped) of "
+                    + "\(series.measured) runs were left out because the thread had lost its processor.",
+            "A busy thread had a processor \(Self.percent(machine.processorShare)) of the time, and one step's 95th "
+                + "percentile was \(Self.rounded(machine.spread)) times its median.",
         ]
-        if !machine.isCalm { notes.append("Measured on an oversubscribed machine because that was asked for.") }
         if !fit.undetermined.isEmpty {
             notes.append("These coefficients are 0 because no step tells them: \(fit.undetermined.joined(separator: ", ")).")
         }
         return EngineProfile(
             name: "\(modelName) on \(processor)", model: "\(modelName), \(parameters) parameters",
             hardware: "\(processor), 1 thread", acceleratorsPerReplica: 1, engine: "tidegate core", date: date,
-            source: "Measured on this machine by 'tidegate calibrate core'.", stepTime: fit.coefficients, noise: noise,
+            source: "Measured on this machine by 'tidegate calibrate core'.", stepTime: fit.coefficients,
+            noise: fit.noise(of: series.singles),
             kvTokens: Int64(decoder.kvBlocks * TransformerDecoder.blockSize), maxContext: Int64(decoder.maxContext),
             coldStart: ColdStartProfile(
                 load: .estimate(seconds: load), warmUp: .estimate(seconds: warmUp),
@@ -41,7 +43,7 @@ extension CoreCalibrator {
                     + "first prompt of 64 tokens and two more tokens. Nothing was provisioned or pulled."),
             validRange: fit.validRange,
             fit: FitQuality(
-                fitted: fit.fittedCount, heldOut: heldOutCount, medianAbsoluteError: heldOut.median,
+                fitted: fit.fittedCount, heldOut: heldOut.count, medianAbsoluteError: heldOut.median,
                 p90AbsoluteError: heldOut.p90, bias: heldOut.bias,
                 heldOutDescription: "Whole combinations of chunk, batch and context between the fitted ones, and random "
                     + "mixed batches of unequal contexts; never a repeat of a fitted step.",

@@ -97,27 +97,24 @@ public struct CoreCalibrator {
         guard machine.isCalm || allowNoisy else { throw MachineOversubscribed(check: machine) }
 
         let plan = plan(runner: runner, streams: streams)
-        let steps = plan.design.fitted + plan.design.heldOut
-        let runs = measure(steps, passes: plan.passes, on: runner, streams: streams, progress: progress)
-        let samples = zip(steps, runs).map { StepSample(features: $0.features, seconds: $1.median) }
-        let fitted = Array(samples.prefix(plan.design.fitted.count))
-        let heldOut = Array(samples.dropFirst(plan.design.fitted.count))
-        let fit = try StepTimeFit(fitted)
-        let singles = zip(steps, runs).flatMap { step, run in
-            run.kept.map { StepSample(features: step.features, seconds: $0) }
-        }
-        let profile = profile(
-            fit: fit, decoder: decoder, date: date, load: load.wall, warmUp: warmUp, noise: fit.noise(of: singles),
-            heldOut: fit.errors(on: heldOut), heldOutCount: heldOut.count, machine: machine, passes: plan.passes,
-            dropped: runs.reduce(0) { $0 + $1.dropped }, measured: runs.count * plan.passes)
+        let series = measure(plan, on: runner, streams: streams, byProcessor: !machine.isCalm, progress: progress)
+        let whole = CoreMachineCheck(
+            processorShare: min(machine.processorShare, series.processorShare), spread: machine.spread)
+        guard whole.isCalm || allowNoisy else { throw MachineOversubscribed(check: whole) }
+
+        let fit = try StepTimeFit(series.fitted)
+        let heldOut = fit.errors(on: series.heldOut)
         func errors(_ regime: (StepSample) -> Bool) -> PredictionErrors? {
-            let chosen = heldOut.filter(regime)
+            let chosen = series.heldOut.filter(regime)
             return chosen.isEmpty ? nil : fit.errors(on: chosen)
         }
         return CoreCalibration(
-            profile: profile, fit: fit, heldOut: fit.errors(on: heldOut),
-            heldOutDecode: errors(\.features.isDecodeOnly), heldOutMixed: errors { !$0.features.isDecodeOnly },
-            machine: machine, fittedSamples: fitted, heldOutSamples: heldOut)
+            profile: profile(
+                fit: fit, heldOut: heldOut, series: series, decoder: decoder, date: date, load: load.wall,
+                warmUp: warmUp, machine: whole),
+            fit: fit, heldOut: heldOut, heldOutDecode: errors(\.features.isDecodeOnly),
+            heldOutMixed: errors { !$0.features.isDecodeOnly }, machine: whole, fittedSamples: series.fitted,
+            heldOutSamples: series.heldOut)
     }
 
     private func makeDecoder() throws -> TransformerDecoder {
@@ -135,8 +132,14 @@ public struct CoreCalibrator {
 
     // MARK: - Measuring
 
+    /// What to measure, and how often.
+    private struct Plan {
+        var design: CoreDesign
+        var passes: Int
+    }
+
     /// The largest design that five passes finish in the time budget, and how many passes then fit.
-    private func plan(runner: CoreStepRunner, streams: RandomStreams) -> (design: CoreDesign, passes: Int) {
+    private func plan(runner: CoreStepRunner, streams: RandomStreams) -> Plan {
         func quickest(_ step: CoreStep) -> Double { (0..<3).map { _ in runner.time(step).wall }.min()! }
         let one = quickest(CoreStep(decodes: [64]))
         let perRow = max(0, quickest(CoreStep(chunks: [.init(tokens: 64, context: 0)])) - one) / 63
@@ -151,39 +154,31 @@ public struct CoreCalibrator {
             // One pass more than counts: the first only warms.
             if 6 * cost <= timeBudget { break }
         }
-        return (design!, min(15, max(3, Int(timeBudget / cost) - 1)))
-    }
-
-    /// The repeats of one step.
-    private struct Repeats {
-        /// Wall seconds, ascending.
-        var kept: [Double]
-        /// Runs in which the thread lost its processor.
-        var dropped: Int
-        var median: Double { quantile(of: kept, 0.5)! }
+        return Plan(design: design!, passes: min(15, max(3, Int(timeBudget / cost) - 1)))
     }
 
     private func measure(
-        _ steps: [CoreStep], passes: Int, on runner: CoreStepRunner, streams: RandomStreams,
+        _ plan: Plan, on runner: CoreStepRunner, streams: RandomStreams, byProcessor: Bool,
         progress: (_ done: Int, _ total: Int) -> Void
-    ) -> [Repeats] {
+    ) -> CoreSeries {
         let generator = streams.generator("calibration", "order")
+        let steps = plan.design.fitted + plan.design.heldOut
         var timings = [[CoreTiming]](repeating: [], count: steps.count)
-        let total = (passes + 1) * steps.count
-        var done = 0
-        for pass in 0...passes {
-            for index in generator.shuffled(Array(steps.indices)) {
+        let total = (plan.passes + 1) * steps.count
+        var elapsed = 0.0
+        for pass in 0...plan.passes {
+            // A machine that turned out slower than the plan: what a median needs is there, so stop.
+            if pass > 3, elapsed * Double(pass + 1) / Double(pass) > timeBudget { break }
+            for (position, index) in generator.shuffled(Array(steps.indices)).enumerated() {
                 let timing = runner.time(steps[index])
+                elapsed += timing.wall
+                // The first pass only warms.
                 if pass > 0 { timings[index].append(timing) }
-                done += 1
-                progress(done, total)
+                progress(pass * steps.count + position, total)
             }
         }
-        return timings.map { runs in
-            // Interrupts take a per cent or two; a time slice lost to another process takes far more.
-            let undisturbed = runs.filter { $0.share >= 0.95 }
-            let kept = undisturbed.count >= 3 ? undisturbed : runs
-            return Repeats(kept: kept.map(\.wall).sorted(), dropped: runs.count - kept.count)
-        }
+        progress(total, total)
+        return CoreSeries(
+            steps: steps, timings: timings, fittedCount: plan.design.fitted.count, byProcessor: byProcessor)
     }
 }

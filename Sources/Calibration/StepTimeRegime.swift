@@ -60,21 +60,25 @@ struct StepTimeRegime {
     /// Fits the features that the steps determine, then tries hinges.
     func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
         guard !samples.isEmpty else { throw .noSteps(regime: name) }
-        var best = try plain(samples)
-        var score = criterion(best, samples)
-        let knots = candidateKnots(samples)
-        var combinations = knots.map { [$0] }
-        if hinges == 2 {
-            for (index, first) in knots.enumerated() {
-                combinations += knots[(index + 1)...].map { [first, $0] }
-            }
-        }
-        let base = best
-        for knots in combinations {
-            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else { continue }
+        let base = try plain(samples)
+        var best = base
+        var score = criterion(base, samples)
+        /// Takes the model bent at these knots when it is better than the best so far.
+        func improves(_ knots: [Int64]) -> Bool {
+            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else { return false }
             let bentScore = criterion(bent, samples)
-            if bentScore < score { (best, score) = (bent, bentScore) }
+            guard bentScore < score else { return false }
+            (best, score) = (bent, bentScore)
+            return true
         }
+        let widths = widthsInside(samples)
+        let coarse = thinned(widths, to: 8)
+        for (index, first) in coarse.enumerated() {
+            _ = improves([first])
+            if hinges == 2 { for second in coarse[(index + 1)...] { _ = improves([first, second]) } }
+        }
+        // From the best of the coarse grid, knots move to measured widths beside them while that helps.
+        while neighbours(of: best.knots, among: widths).contains(where: improves) {}
         // The search counts squares, so that candidates are compared under one measure; the result is robust.
         let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
         if let robust, isMonotone(robust) { return robust }
@@ -88,6 +92,8 @@ struct StepTimeRegime {
         var kept = features.filter { feature in samples.contains { feature.value($0.features) != 0 } }
         while true {
             do {
+                // Bounds can hide that two features say the same, by holding one of them at 0.
+                _ = try solve(kept, knots: [], samples, loss: .squared, bounded: false)
                 let fit = try solve(kept, knots: [], samples, loss: .squared)
                 let undetermined = features.map(\.name).filter { name in !kept.contains { $0.name == name } }
                 return Fitted(names: kept.map(\.name), fit: fit, knots: [], undetermined: undetermined)
@@ -109,27 +115,41 @@ struct StepTimeRegime {
     }
 
     private func solve(
-        _ kept: [Feature], knots: [Int64], _ samples: [StepSample], loss: ResidualLoss
+        _ kept: [Feature], knots: [Int64], _ samples: [StepSample], loss: ResidualLoss, bounded: Bool = true
     ) throws(LeastSquaresError) -> LeastSquaresFit {
         let rows = samples.map { sample in
             kept.map { $0.value(sample.features) } + knots.map { Double(max(0, width(sample.features) - $0)) }
         }
         // A hinge may bend either way; everything else costs time.
-        let nonNegative = kept.map { _ in true } + knots.map { _ in false }
+        let nonNegative = kept.map { _ in bounded } + knots.map { _ in false }
         return try LeastSquares.relative(
             rows: rows, targets: samples.map { $0.seconds * 1e9 }, nonNegative: nonNegative, loss: loss)
     }
 
     // MARK: - Choice
 
-    /// Measured widths strictly inside the range, thinned to a dozen: enough to place a knot within one measured step.
-    private func candidateKnots(_ samples: [StepSample]) -> [Int64] {
-        let widths = samples.map { width($0.features) }.sorted()
+    /// Measured widths strictly inside their range, ascending: where a knot can be told.
+    private func widthsInside(_ samples: [StepSample]) -> [Int64] {
         var distinct: [Int64] = []
-        for value in widths where value != distinct.last { distinct.append(value) }
-        let inside = Array(distinct.dropFirst().dropLast())
-        guard inside.count > 12 else { return inside }
-        return (0..<12).map { inside[$0 * (inside.count - 1) / 11] }
+        for value in samples.map({ width($0.features) }).sorted() where value != distinct.last { distinct.append(value) }
+        return Array(distinct.dropFirst().dropLast())
+    }
+
+    private func thinned(_ widths: [Int64], to count: Int) -> [Int64] {
+        guard widths.count > count else { return widths }
+        return (0..<count).map { widths[$0 * (widths.count - 1) / (count - 1)] }
+    }
+
+    /// The knots with one of them moved to the measured width before or after it.
+    private func neighbours(of knots: [Int64], among widths: [Int64]) -> [[Int64]] {
+        knots.indices.flatMap { index -> [[Int64]] in
+            guard let position = widths.firstIndex(of: knots[index]) else { return [] }
+            return [position - 1, position + 1].filter { widths.indices.contains($0) }.compactMap { beside in
+                var moved = knots
+                moved[index] = widths[beside]
+                return Set(moved).count == moved.count ? moved.sorted() : nil
+            }
+        }
     }
 
     /// Whether no token ever makes a step shorter, on either side of any hinge.
