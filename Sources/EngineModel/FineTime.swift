@@ -19,6 +19,14 @@ public struct FineTime: Hashable, Sendable, Comparable {
     /// The nanosecond this time lies in.
     @inlinable public var instant: Instant { Instant(nanoseconds: Int64(units >> FineTime.fractionBits)) }
 
+    /// The length in whole nanoseconds, rounded down.
+    @inlinable public var floored: TimeSpan { TimeSpan(nanoseconds: Int64(units >> FineTime.fractionBits)) }
+
+    /// This time and `count` times `other`.
+    @inlinable public func plus(_ other: FineTime, times count: Int64) -> FineTime {
+        FineTime(units: units + other.units * Int128(count))
+    }
+
     /// The length as seconds, for estimates.
     @inlinable public var seconds: Double { Double(Int64(truncatingIfNeeded: units >> 16)) / 1_048_576e9 }
 

@@ -73,6 +73,12 @@ public struct StepClock: Hashable, Sendable {
         return FineTime(units: (k * max(1, base(of: first)) + growth * (k * (k - 1) / 2)) * Int128(noise.factor))
     }
 
+    /// How much longer each decode step of a run is than the one before: c₂·D.
+    @inlinable
+    public func growth(ofDecodeSteps first: StepFeatures, noise: StepNoise) -> FineTime {
+        FineTime(units: Int128(decode.perContextToken) * Int128(first.decodeSequences) * Int128(noise.factor))
+    }
+
     /// Units of 2⁻²⁰ ns before noise.
     @inlinable
     func base(of step: StepFeatures) -> Int128 {

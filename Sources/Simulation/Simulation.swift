@@ -29,7 +29,7 @@ public enum SimulationError: Error, Hashable, Sendable {
     /// The usage could not be priced.
     case pricing(PricingError)
     /// The policy's parameters are not what the policy takes.
-    case policy(PolicyError)
+    case policy(PolicyErrors)
 }
 
 /// Plays a scenario against one policy.

@@ -3,22 +3,22 @@ import Units
 
 extension LatencyHistogram {
     /// Durations recorded.
-    public var count: Int { Int(recorded) }
+    public var count: Int { Int(cells.totalCount) }
     /// How many of them were below 0 or above 1 day.
     public var outOfRange: Int { Int(outside) }
     /// The exact sum, in nanoseconds.
     public var sum: Int128 { total }
     /// The exact mean, rounded to a nanosecond, halves up; `nil` when nothing was recorded.
     public var mean: TimeSpan? {
-        guard recorded > 0 else { return nil }
-        let n = 2 * Int128(recorded)
-        let (quotient, remainder) = (2 * total + Int128(recorded)).quotientAndRemainder(dividingBy: n)
+        guard count > 0 else { return nil }
+        let n = 2 * Int128(count)
+        let (quotient, remainder) = (2 * total + Int128(count)).quotientAndRemainder(dividingBy: n)
         return TimeSpan(nanoseconds: Int64(remainder < 0 ? quotient - 1 : quotient))
     }
     /// The exact shortest; `nil` when nothing was recorded.
-    public var minimum: TimeSpan? { recorded > 0 ? TimeSpan(nanoseconds: least) : nil }
+    public var minimum: TimeSpan? { count > 0 ? TimeSpan(nanoseconds: least) : nil }
     /// The exact longest; `nil` when nothing was recorded.
-    public var maximum: TimeSpan? { recorded > 0 ? TimeSpan(nanoseconds: greatest) : nil }
+    public var maximum: TimeSpan? { count > 0 ? TimeSpan(nanoseconds: greatest) : nil }
 
     /// The duration that the share `q` of the recorded ones do not exceed: the ⌈q · count⌉-th in order.
     ///
@@ -28,8 +28,8 @@ extension LatencyHistogram {
     public func quantile(_ q: Double) -> TimeSpan? {
         precondition(q >= 0 && q <= 1, "quantile \(q) is outside 0 ... 1")
         guard let maximum else { return nil }
-        let rank = max(1, (q * Double(recorded)).rounded(.up))
-        guard rank < Double(recorded) else { return maximum }
+        let rank = max(1, (q * Double(count)).rounded(.up))
+        guard rank < Double(count) else { return maximum }
         var result = maximum
         walk { middle, below in
             guard Double(below) >= rank else { return true }
@@ -44,11 +44,11 @@ extension LatencyHistogram {
     /// The cell of `limit` counts whole, so durations up to 1/1024 above it may be counted too. Durations above 1 day
     /// share the cell of 1 day.
     public func share(atMost limit: TimeSpan) -> Double? {
-        guard recorded > 0 else { return nil }
+        guard count > 0 else { return nil }
         guard limit.nanoseconds >= least else { return 0 }
         guard limit.nanoseconds < greatest else { return 1 }
         let bound = min(max(limit, .zero), Self.longest)
-        return Double(cells.count(within: 0...UInt64(bound.nanoseconds))) / Double(recorded)
+        return Double(cells.count(within: 0...UInt64(bound.nanoseconds))) / Double(count)
     }
 
     /// The cumulative distribution as a picture needs it: at most `points` points, a step of 1/`points` or more apart in
@@ -61,8 +61,8 @@ extension LatencyHistogram {
         var result: [(duration: TimeSpan, share: Double)] = []
         var due = 1.0
         walk { middle, below in
-            let share = Double(below) / Double(recorded)
-            guard below < recorded else { return false }
+            let share = Double(below) / Double(count)
+            guard below < count else { return false }
             if share * Double(points) >= due {
                 result.append((middle, share))
                 due = (share * Double(points)).rounded(.down) + 1

@@ -21,7 +21,6 @@ public struct LatencyHistogram: Sendable {
     @usableFromInline var cells = Histogram<Int64>(
         highestTrackableValue: UInt64(Self.longest.nanoseconds), numberOfSignificantValueDigits: .three)
     @usableFromInline var total: Int128 = 0
-    @usableFromInline var recorded: Int64 = 0
     @usableFromInline var least = Int64.max
     @usableFromInline var greatest = Int64.min
     @usableFromInline var outside: Int64 = 0
@@ -37,7 +36,6 @@ public struct LatencyHistogram: Sendable {
         let nanoseconds = value.nanoseconds
         let times = Int64(count)
         total += Int128(nanoseconds) * Int128(times)
-        recorded += times
         if nanoseconds < least { least = nanoseconds }
         if nanoseconds > greatest { greatest = nanoseconds }
         var cell = nanoseconds
@@ -52,7 +50,6 @@ public struct LatencyHistogram: Sendable {
     public mutating func merge(_ other: LatencyHistogram) {
         cells.add(other.cells)
         total += other.total
-        recorded += other.recorded
         least = min(least, other.least)
         greatest = max(greatest, other.greatest)
         outside += other.outside

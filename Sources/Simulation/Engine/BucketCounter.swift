@@ -17,9 +17,19 @@ struct BucketCounter {
     }
 
     mutating func add(_ value: TimeSpan, count: Int64 = 1) {
+        find(value)
+        counts[recent] += count
+    }
+
+    /// The largest value that is counted in the same bucket.
+    mutating func bucketEnd(of value: TimeSpan) -> TimeSpan {
+        find(value)
+        return TimeSpan(nanoseconds: recent < limits.count ? limits[recent] : .max)
+    }
+
+    private mutating func find(_ value: TimeSpan) {
         while recent > 0, value.nanoseconds <= limits[recent - 1] { recent -= 1 }
         while recent < limits.count, value.nanoseconds > limits[recent] { recent += 1 }
-        counts[recent] += count
     }
 
     /// As a scrape shows it.

@@ -169,13 +169,7 @@ struct SimulatedEngine {
     ) {
         let sequences = current.features.decodeSequences
         if sequences > 0 {
-            var previous = clock.instant
-            for step in 1...count {
-                let boundary = (clock + duration(of: current, steps: step)).instant
-                gaps.record(boundary - previous, count: Int(sequences))
-                counters.itl.add(boundary - previous, count: sequences)
-                previous = boundary
-            }
+            recordGaps(of: current, steps: count, into: &gaps)
         }
         clock += duration(of: current, steps: count)
         batcher.advance(steps: count, continuing: continuing)
@@ -186,6 +180,31 @@ struct SimulatedEngine {
         while let finish = nextFinish(), finish.key <= batcher.stepCount {
             finishes.removeTop()
             end(Int(finish.slot), at: now, ended: &ended)
+        }
+    }
+
+    /// Records the gap before each token of a run: the duration of its step.
+    ///
+    /// Step times rise by a constant from step to step, so the steps that fall in one cell of the histogram are counted
+    /// together, at the middle of their range: a run costs as much as the cells it crosses, not as its steps.
+    private mutating func recordGaps(of current: Run, steps count: Int64, into gaps: inout LatencyHistogram) {
+        var step = steps.duration(of: current.features, noise: current.noise)
+        let growth = count > 1 ? steps.growth(ofDecodeSteps: current.features, noise: current.noise) : FineTime(units: 0)
+        var left = count
+        while left > 0 {
+            let span = step.floored
+            let end = min(gaps.cellEnd(of: span), counters.itl.bucketEnd(of: span))
+            var inside = left
+            if step.plus(growth, times: left - 1).floored > end {
+                // Steps whose floored duration is still at most `end`.
+                let room = (Int128(end.nanoseconds) + 1) << FineTime.fractionBits - 1 - step.units
+                inside = min(left, Int64(room / growth.units) + 1)
+            }
+            let middle = step.plus(growth, times: (inside - 1) / 2).floored
+            gaps.record(middle, count: Int(inside * current.features.decodeSequences))
+            counters.itl.add(middle, count: inside * current.features.decodeSequences)
+            step = step.plus(growth, times: inside)
+            left -= inside
         }
     }
 

@@ -30,8 +30,9 @@ extension FleetWorld {
         tally = RunTally(tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start)
         timelineInterval = Timeline.interval(
             duration: scenario.duration, tick: scenario.control.tick, pools: scenario.pools.count)
-        policyFile = try Self.policyFile(for: choice, in: scenario)
-        control = try Self.controlLoop(for: choice, in: scenario)
+        let policy = try Self.policy(for: choice, in: scenario)
+        policyFile = try Self.file(of: policy)
+        control = Self.controlLoop(policy, in: scenario)
         for configuration in scenario.pools { try addPool(configuration, plantFactor: options.plantFactor, streams: streams) }
         startTimers()
     }

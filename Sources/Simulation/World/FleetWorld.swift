@@ -2,6 +2,7 @@ import Control
 import FleetModel
 import Pricing
 import Randomness
+import Scaling
 import Statistics
 import Units
 import Workload

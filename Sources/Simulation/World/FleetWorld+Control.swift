@@ -1,0 +1,180 @@
+import Control
+import EngineModel
+import FleetModel
+import Scaling
+import Serving
+import Units
+
+extension FleetWorld {
+    // MARK: - Setting up
+
+    /// The policy with everything it needs, its own engine profiles included: the ones as measured, not the plant.
+    static func policy(for choice: PolicyChoice, in scenario: Scenario) throws(SimulationError) -> any ScalingPolicy {
+        do {
+            return try PolicyCatalog.policy(
+                named: choice.policy, parameters: choice.parameters, engines: scenario.poolModels)
+        } catch {
+            throw .policy(error)
+        }
+    }
+
+    static func file(of policy: any ScalingPolicy) throws(SimulationError) -> PolicyFile {
+        do {
+            return try PolicyFile(policy)
+        } catch {
+            let name = type(of: policy).name
+            throw .policy(PolicyErrors(problems: [.unreadable("parameters", policy: name, detail: "\(error)")]))
+        }
+    }
+
+    static func controlLoop(_ policy: any ScalingPolicy, in scenario: Scenario) -> ControlLoop {
+        let control = scenario.control
+        let pools = scenario.pools.map { ObservedPool(id: $0.id, bounds: $0.bounds) }
+        return ControlLoop(
+            observer: Observer(pools: pools, window: control.window, staleness: control.staleness), policy: policy,
+            limits: GuardLimits(
+                maximumAdded: control.maxStepUp, maximumRemoved: control.maxStepDown,
+                spendingCeiling: control.spendingCeiling, staleness: control.staleness))
+    }
+
+    // MARK: - Observing
+
+    /// Scrapes every ready replica and every gateway. What the loop learns of the fleet passes through here alone.
+    mutating func scrape(at now: Instant) {
+        for pool in pools.indices {
+            for position in pools[pool].ready {
+                pools[pool].replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
+                control.ingest(pools[pool].sample(ofReplicaAt: position, time: now))
+            }
+            control.ingest(pools[pool].gatewaySample(at: now))
+        }
+    }
+
+    // MARK: - Deciding
+
+    /// One control tick: what the loop sends is applied, and written down.
+    mutating func decide(at now: Instant) {
+        for pool in pools.indices { control.ingest(pools[pool].status(at: now)) }
+        let record = control.tick(at: now)
+        scaling.decisions += 1
+        for target in record.targets { apply(target, of: record, at: now) }
+        for intervention in record.interventions
+        where !record.targets.contains(where: { $0.pool == intervention.pool }) {
+            note(intervention, of: record)
+        }
+    }
+
+    private mutating func apply(_ target: AppliedTarget, of record: ControlRecord, at now: Instant) {
+        guard let pool = pools.firstIndex(where: { $0.id == target.pool }) else { return }
+        let from = pools[pool].target
+        let guards = record.interventions.filter { $0.pool == target.pool }
+        decisions.append(
+            DecisionEntry(
+                time: now, pool: target.pool, from: from, wanted: guards.first?.proposed ?? target.replicas,
+                applied: target.replicas, reason: target.reason, guardReasons: guards.map(\.reason),
+                rejected: record.decision.rejected.filter { $0.pool == target.pool }))
+        countChange(from: from, to: target.replicas, in: pool, at: now)
+        pools[pool].target = target.replicas
+        pools[pool].appliedGeneration = target.generation
+        tally.fingerprint.combine(now.nanoseconds)
+        tally.fingerprint.combine(Int64(pool) << 32 | Int64(target.replicas))
+        resize(pool, to: target.replicas, at: now)
+    }
+
+    /// A guard that kept a pool as it is.
+    private mutating func note(_ intervention: GuardIntervention, of record: ControlRecord) {
+        // The same refusal tick after tick is one story: it is told once.
+        if let last = decisions.last(where: { $0.pool == intervention.pool }), last.applied == intervention.allowed,
+            last.wanted == intervention.proposed
+        {
+            return
+        }
+        decisions.append(
+            DecisionEntry(
+                time: record.time, pool: intervention.pool, from: intervention.allowed, wanted: intervention.proposed,
+                applied: intervention.allowed, reason: "held by a guard", guardReasons: [intervention.reason],
+                rejected: record.decision.rejected.filter { $0.pool == intervention.pool }))
+    }
+
+    private mutating func countChange(from: Int, to level: Int, in pool: Int, at now: Instant) {
+        scaling.changes += 1
+        let isUp = level > from
+        if let last = pools[pool].lastChange, last.up != isUp, now - last.time <= .minutes(30) { scaling.reversals += 1 }
+        pools[pool].lastChange = (now, isUp)
+    }
+
+    /// Brings a pool to a level: starts replicas, or chooses victims one at a time and lets them drain.
+    private mutating func resize(_ pool: Int, to level: Int, at now: Instant) {
+        while pools[pool].level < level { startReplica(in: pool, at: now) }
+        while pools[pool].level > level {
+            guard let victim = chooseVictim(among: pools[pool].victimCandidates),
+                let position = pools[pool].alive.first(where: { pools[pool].replicas[$0]!.id == victim })
+            else { return }
+            let deadline = now + pools[pool].configuration.drainDeadline
+            tell(.drain(deadline: deadline), toReplicaAt: position, of: pool, at: now)
+        }
+    }
+}
+
+extension SimulatedPool {
+    /// What a scrape of one replica reads, under vLLM's meanings.
+    func sample(ofReplicaAt position: Int, time: Instant) -> ReplicaSample {
+        let batcher = replicas[position]!.engine.batcher
+        let counters = replicas[position]!.engine.counters
+        return ReplicaSample(
+            pool: id, replica: replicas[position]!.id, time: time, runningSequences: Double(batcher.runningCount),
+            waitingRequests: Double(batcher.waitingCount), kvUtilization: batcher.kvUtilization,
+            promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
+            completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
+            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative)
+    }
+
+    func gatewaySample(at time: Instant) -> GatewaySample {
+        GatewaySample(
+            pool: id, time: time, arrivedRequests: Double(arrivedRequests),
+            arrivedPromptTokens: Double(arrivedPromptTokens), streamedTokens: Double(generatedTokens),
+            rejectedRequests: Double(rejectedRequests), heldRequests: Double(held.count))
+    }
+
+    /// What an actuator knows of its pool without a scrape.
+    mutating func status(at time: Instant) -> PoolStatus {
+        let counts = phaseCounts
+        if counts.starting == 0, counts.ready == target { reachedGeneration = appliedGeneration }
+        let offering = OfferingObservation(
+            offering: configuration.offering, price: price.rate,
+            replicasPerInstance: configuration.replicasPerInstance, available: true,
+            expectedColdStart: configuration.coldStart.total)
+        return PoolStatus(
+            pool: id, time: time, readyReplicas: ready.map { replicas[$0]!.id }, starting: counts.starting,
+            draining: counts.draining, appliedGeneration: appliedGeneration, reachedGeneration: reachedGeneration,
+            target: target, offerings: [offering])
+    }
+
+    /// Replicas that a scale-in may choose from.
+    var victimCandidates: [VictimCandidate] {
+        alive.compactMap { position in
+            let replica = replicas[position]!
+            if replica.isDraining { return nil }
+            return VictimCandidate(
+                replica: replica.id, isStarting: !replica.isReady, outstanding: load[position].outstanding,
+                neighbours: nodes[replica.node]!.replicas - 1)
+        }
+    }
+}
+
+extension Scenario {
+    /// What a planning policy believes of each pool: the profile as measured, with the tightest promise of the classes.
+    var poolModels: [String: PoolModel] {
+        var models: [String: PoolModel] = [:]
+        for pool in pools {
+            let limits = ReplicaLimits(
+                kvTokens: Int64(pool.batcher.totalBlocks * pool.batcher.blockSize),
+                maxSequences: Int64(pool.batcher.maxSequences),
+                maxBatchedTokens: Int64(pool.batcher.maxBatchedTokens))
+            models[pool.id.name] = PoolModel(
+                stepTime: pool.profile.stepTime, limits: limits, ttft: sloClasses.compactMap(\.ttft).min(),
+                tpot: sloClasses.compactMap(\.tpot).min())
+        }
+        return models
+    }
+}

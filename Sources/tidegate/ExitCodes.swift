@@ -1,0 +1,13 @@
+import ArgumentParser
+
+/// What the shell is told. Stable within a major version.
+extension ExitCode {
+    /// The scenario, trace, profile or price book is wrong; diagnostics say where.
+    static let badData = ExitCode(65)
+    /// A file or folder that was named is not there or cannot be read.
+    static let missingInput = ExitCode(66)
+    /// Something the work needs is not to be had, such as an idle machine to measure on.
+    static let unavailable = ExitCode(69)
+    /// The output could not be written; nothing half-written is left.
+    static let cannotWrite = ExitCode(73)
+}
