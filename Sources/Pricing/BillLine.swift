@@ -12,13 +12,23 @@ public struct BillLine: Hashable, Sendable {
     public let cost: USD
     /// Who pays it. Sums to `cost`.
     public let split: CostSplit
+    /// Time in steps by tenant index, divided as its cost is: sums to the record's, or to zero without a weighted token.
+    public let busy: [TimeSpan]
 
     init(usage: UsageRecord, price: Price, weights: AllocationWeights) {
         self.usage = usage
         self.price = price
         charged = price.billing.charged(for: usage)
         cost = price.rate.cost(of: charged)
-        split = CostSplit(of: cost, over: usage, weights: weights)
+        let tokens = zip(usage.promptTokens, usage.outputTokens).map { prompt, output in
+            Int128(prompt) * Int128(weights.promptToken) + Int128(output) * Int128(weights.outputToken)
+        }
+        let served = tokens.contains { $0 > 0 }
+        split = CostSplit(of: cost, over: usage, servedTokens: served ? tokens : nil)
+        busy =
+            served
+            ? apportion(usage.busy.nanoseconds, by: tokens).map(TimeSpan.init(nanoseconds:))
+            : tokens.map { _ in .zero }
     }
 }
 

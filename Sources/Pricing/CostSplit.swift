@@ -36,27 +36,22 @@ public struct CostSplit: Hashable, Sendable {
         overheads = Array(repeating: .zero, count: OverheadKind.allCases.count)
     }
 
-    /// Divides `cost` by slot time first, then its busy part among tenants by weighted tokens served in the period.
+    /// Divides `cost` by slot time first, then its busy part among tenants by the weighted tokens they were served in
+    /// the period; `nil` when there were none.
     ///
     /// Charged time beyond the period (a rounded hour, a minimum charge) follows the same shares.
-    init(of cost: USD, over usage: UsageRecord, weights: AllocationWeights) {
+    init(of cost: USD, over usage: UsageRecord, servedTokens: [Int128]?) {
         self.init(tenantCount: usage.promptTokens.count)
         let known = usage.busy + usage.idle + usage.starting + usage.draining
         let empty = (usage.end - usage.start) * Int64(usage.slots) - known
-        let byUse = cost.apportioned(by: [
-            Int128(usage.busy.nanoseconds), Int128(usage.idle.nanoseconds), Int128(usage.starting.nanoseconds),
-            Int128(usage.draining.nanoseconds), Int128(empty.nanoseconds),
-        ])
+        let times = [usage.busy, usage.idle, usage.starting, usage.draining, empty]
+        let byUse = apportion(cost.nanodollars, by: times.map { Int128($0.nanoseconds) }).map(USD.init(nanodollars:))
         self[.idle] = byUse[1]
         self[.starting] = byUse[2]
         self[.draining] = byUse[3]
         self[.empty] = byUse[4]
-
-        let tokens = zip(usage.promptTokens, usage.outputTokens).map { prompt, output in
-            Int128(prompt) * Int128(weights.promptToken) + Int128(output) * Int128(weights.outputToken)
-        }
-        if tokens.contains(where: { $0 > 0 }) {
-            tenants = byUse[0].apportioned(by: tokens)
+        if let servedTokens {
+            tenants = apportion(byUse[0].nanodollars, by: servedTokens).map(USD.init(nanodollars:))
         } else {
             self[.unattributed] = byUse[0]
         }
@@ -78,28 +73,25 @@ public struct CostSplit: Hashable, Sendable {
     }
 }
 
-extension USD {
-    /// Parts in proportion to `weights` that sum to this amount, each within a nanodollar of its exact share.
-    ///
-    /// Every part is rounded down; the nanodollars left over go to the largest remainders, the earlier part first
-    /// among equals.
-    ///
-    /// - Precondition: neither the amount nor a weight is negative, and one weight is positive.
-    /// - Source: Hamilton's method of apportionment (largest remainder).
-    func apportioned(by weights: [Int128]) -> [USD] {
-        let sum = weights.reduce(0, +)
-        precondition(nanodollars >= 0 && sum > 0 && weights.allSatisfy { $0 >= 0 }, "cannot divide \(self)")
-        var parts: [Int64] = []
-        var remainders: [(index: Int, rest: Int128)] = []
-        var left = nanodollars
-        for (index, weight) in weights.enumerated() {
-            let (part, rest) = (Int128(nanodollars) * weight).quotientAndRemainder(dividingBy: sum)
-            parts.append(Int64(part))
-            remainders.append((index, rest))
-            left -= Int64(part)
-        }
-        remainders.sort { ($1.rest, $0.index) < ($0.rest, $1.index) }
-        for (index, _) in remainders.prefix(Int(left)) { parts[index] += 1 }
-        return parts.map(USD.init(nanodollars:))
+/// Whole parts in proportion to `weights` that sum to `amount`, each less than one from its exact share.
+///
+/// Every part is rounded down; the units left over go to the largest remainders, the earlier part first among equals.
+///
+/// - Precondition: neither the amount nor a weight is negative, and one weight is positive.
+/// - Source: Hamilton's method of apportionment (largest remainder).
+func apportion(_ amount: Int64, by weights: [Int128]) -> [Int64] {
+    let sum = weights.reduce(0, +)
+    precondition(amount >= 0 && sum > 0 && weights.allSatisfy { $0 >= 0 }, "cannot divide \(amount) by \(weights)")
+    var parts: [Int64] = []
+    var remainders: [(index: Int, rest: Int128)] = []
+    var left = amount
+    for (index, weight) in weights.enumerated() {
+        let (part, rest) = (Int128(amount) * weight).quotientAndRemainder(dividingBy: sum)
+        parts.append(Int64(part))
+        remainders.append((index, rest))
+        left -= Int64(part)
     }
+    remainders.sort { ($1.rest, $0.index) < ($0.rest, $1.index) }
+    for (index, _) in remainders.prefix(Int(left)) { parts[index] += 1 }
+    return parts
 }

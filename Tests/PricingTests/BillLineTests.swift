@@ -103,13 +103,10 @@ struct BillLineTests {
 
     @Test("A nanodollar that cannot be divided goes to the largest remainder, the first among equals")
     func remainders() {
-        func parts(_ amount: Int64, _ weights: [Int128]) -> [Int64] {
-            USD(nanodollars: amount).apportioned(by: weights).map(\.nanodollars)
-        }
-        #expect(parts(10, [1, 1, 1]) == [4, 3, 3])
-        #expect(parts(11, [1, 1, 1]) == [4, 4, 3])
-        #expect(parts(10, [1, 8, 2]) == [1, 7, 2])  // exact: 0.91, 7.27, 1.82
-        #expect(parts(0, [0, 5]) == [0, 0])
+        #expect(apportion(10, by: [1, 1, 1]) == [4, 3, 3])
+        #expect(apportion(11, by: [1, 1, 1]) == [4, 4, 3])
+        #expect(apportion(10, by: [1, 8, 2]) == [1, 7, 2])  // exact: 0.91, 7.27, 1.82
+        #expect(apportion(0, by: [0, 5]) == [0, 0])
     }
 
     @Test(
