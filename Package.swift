@@ -81,7 +81,7 @@ let package = Package(
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
-        .testTarget(name: "FormatsTests", dependencies: ["Formats", "EngineModel", "Workload", "Units", "CZlib"]),
+        .testTarget(name: "FormatsTests", dependencies: values + ["Formats", "CZlib"]),
         .testTarget(
             name: "WorkloadTests", dependencies: ["Workload", "FleetModel", "Randomness", "Statistics", "Units"]),
     ],
