@@ -70,6 +70,8 @@ let package = Package(
                 "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
             ]),
 
+        .testTarget(
+            name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),

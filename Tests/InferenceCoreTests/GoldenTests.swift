@@ -72,15 +72,15 @@ struct GoldenTests {
         let decoder = TransformerDecoder(weights: .random(configuration, seed: golden.seed), kvBlocks: 4)
         decoder.step([StepEntry(blocks: blocks(24), start: 0, tokens: golden.prompt[...])])
         let logits = decoder.logits(ofRow: 0)
-        let computed = golden.last_top16_ids.map { logits[$0] }
-        #expect(distance(computed, golden.last_top16_logits.map { Float($0) }) < Self.tolerance)
+        let computed = golden.lastTop16Ids.map { logits[$0] }
+        #expect(distance(computed, golden.lastTop16Logits.map { Float($0) }) < Self.tolerance)
 
         var tokens = golden.prompt
         while tokens.count < 48 {
             tokens.append(decoder.greedyToken(ofRow: 0))
             decoder.step([StepEntry(blocks: blocks(48), start: tokens.count - 1, tokens: tokens.suffix(1))])
         }
-        #expect(golden.min_margin > 2 * Double(Self.tolerance))
+        #expect(golden.minMargin > 2 * Double(Self.tolerance))
         #expect(Array(tokens.dropFirst(24)) == golden.greedy)
     }
 }
