@@ -73,6 +73,8 @@ let package = Package(
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Units", grdb]),
+        .testTarget(name: "ReportingTests", dependencies: values + ["Reporting", "Studies", "Formats"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
         .testTarget(name: "FormatsTests", dependencies: ["Formats", "EngineModel", "Workload", "Units", "CZlib"]),
