@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "InferenceCore",
             dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"]),
-        .target(name: "Calibration", dependencies: values + ["InferenceCore"]),
+        .target(name: "Calibration", dependencies: values + ["InferenceCore", "Formats"]),
 
         // Edges: text, files, pictures.
         .target(name: "Formats", dependencies: values + ["CZlib", yams]),
@@ -71,13 +71,19 @@ let package = Package(
             ]),
 
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
+        .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Units"]),
+        .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
+        .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Units", grdb]),
         .testTarget(name: "ReportingTests", dependencies: values + ["Reporting", "Studies", "Formats"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
-        .testTarget(name: "FormatsTests", dependencies: ["Formats", "EngineModel", "Workload", "Units", "CZlib"]),
+        .testTarget(name: "FormatsTests", dependencies: values + ["Formats", "CZlib"]),
+        .testTarget(
+            name: "WorkloadTests", dependencies: ["Workload", "FleetModel", "Randomness", "Statistics", "Units"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-// Inputs of a panel that are kept in the first-level cache while all rows pass over them: 16 KiB of weights.
+// Inputs of a panel that are kept in the first-level cache while all rows pass over them: 8 KiB of weights.
 enum { SLICE = 128 };
 
 void ck_pack(float *packed, const float *rows, long first, long count, long inputs) {
@@ -19,32 +19,29 @@ void ck_unpack_row(float *row, const float *packed, long output, long inputs) {
     for (long i = 0; i < inputs; i++) row[i] = column[i * CK_PANEL];
 }
 
-// `R` rows by `W` outputs of a panel over `depth` inputs. Partial sums pass through y between slices, which keeps their
-// order. Six rows by 16 outputs are 12 accumulators of AVX: with two weights and two inputs they fill its registers.
-#define CK_TILE(R, W)                                                                                                  \
+// `R` rows by one panel over `depth` inputs. Partial sums pass through y between slices, which keeps their order. Six rows
+// by 16 outputs are 12 accumulators of AVX: with two weights and two inputs they fill its sixteen registers. Meanwhile
+// the weights at `next` are fetched, which the rows of the next slice wait for.
+#define CK_TILE(R)                                                                                                     \
     CK_INLINE void tile##R(                                                                                            \
-        float *y, long y_stride, const float *x, long x_stride, const float *w, long depth, int first) {               \
-        ck_v16 sum[R][W / 16];                                                                                         \
+        float *y, long y_stride, const float *x, long x_stride, const float *w, long depth, int first,                 \
+        const float *next) {                                                                                           \
+        ck_v16 sum[R];                                                                                                 \
         _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)                                                 \
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < W / 16; v++)                                        \
-                sum[r][v] = first ? (ck_v16){0} : *ck_in(y + r * y_stride + v * 16);                                   \
-        for (long i = 0; i < depth; i++)                                                                               \
-            _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)                                             \
-                _Pragma("clang loop unroll(full)") for (int v = 0; v < W / 16; v++)                                    \
-                    sum[r][v] += *ck_in(w + i * CK_PANEL + v * 16) * x[r * x_stride + i];                              \
-        _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++)                                                 \
-            _Pragma("clang loop unroll(full)") for (int v = 0; v < W / 16; v++)                                        \
-                *ck_at(y + r * y_stride + v * 16) = sum[r][v];                                                         \
+            sum[r] = first ? (ck_v16){0} : *ck_in(y + r * y_stride);                                                   \
+        for (long i = 0; i < depth; i++) {                                                                             \
+            __builtin_prefetch(next + i * CK_PANEL);                                                                   \
+            const ck_v16 weights = *ck_in(w + i * CK_PANEL);                                                           \
+            _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++) sum[r] += weights * x[r * x_stride + i];    \
+        }                                                                                                              \
+        _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++) *ck_at(y + r * y_stride) = sum[r];              \
     }
-CK_TILE(1, 32)
-CK_TILE(2, 32)
-CK_TILE(3, 16)
-CK_TILE(4, 16)
-CK_TILE(5, 16)
-CK_TILE(6, 16)
-
-#define HALVES(tile)                                                                                                   \
-    tile(to, y_stride, from, x_stride, w, depth, first), tile(to + 16, y_stride, from, x_stride, w + 16, depth, first)
+CK_TILE(1)
+CK_TILE(2)
+CK_TILE(3)
+CK_TILE(4)
+CK_TILE(5)
+CK_TILE(6)
 
 CK_DISPATCH void ck_matmul(
     float *y, long y_stride, const float *x, long x_stride, const float *packed, long rows, long inputs, long outputs) {
@@ -52,21 +49,19 @@ CK_DISPATCH void ck_matmul(
         const float *panel = packed + o * inputs;
         for (long i = 0; i < inputs; i += SLICE) {
             const long depth = inputs - i < SLICE ? inputs - i : SLICE;
-            const float *w = panel + i * CK_PANEL;
+            const float *w = panel + i * CK_PANEL, *next = w + depth * CK_PANEL;
             const int first = i == 0;
-            long r = 0;
-            while (r < rows) {
+            for (long r = 0; r < rows; r += 6) {
                 float *to = y + r * y_stride + o;
                 const float *from = x + r * x_stride + i;
                 switch (rows - r) {
-                case 1: tile1(to, y_stride, from, x_stride, w, depth, first); break;
-                case 2: tile2(to, y_stride, from, x_stride, w, depth, first); break;
-                case 3: HALVES(tile3); break;
-                case 4: HALVES(tile4); break;
-                case 5: HALVES(tile5); break;
-                default: HALVES(tile6); break;
+                case 1: tile1(to, y_stride, from, x_stride, w, depth, first, next); break;
+                case 2: tile2(to, y_stride, from, x_stride, w, depth, first, next); break;
+                case 3: tile3(to, y_stride, from, x_stride, w, depth, first, next); break;
+                case 4: tile4(to, y_stride, from, x_stride, w, depth, first, next); break;
+                case 5: tile5(to, y_stride, from, x_stride, w, depth, first, next); break;
+                default: tile6(to, y_stride, from, x_stride, w, depth, first, next); break;
                 }
-                r += 6;
             }
         }
     }

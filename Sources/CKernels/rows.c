@@ -55,9 +55,15 @@ CK_DISPATCH void ck_add_rows(float *x, const float *y, long y_stride, long rows,
         for (long i = 0; i < width; i++) x[r * width + i] += y[r * y_stride + i];
 }
 
-long ck_argmax(const float *x, long count) {
-    long best = 0;
-    for (long i = 1; i < count; i++)
-        if (x[i] > x[best] || (x[best] != x[best] && x[i] == x[i])) best = i;
-    return best;
+// Two passes, because a maximum is found sixteen at a time and its index is not.
+CK_DISPATCH long ck_argmax(const float *x, long count) {
+    ck_v16 top = (ck_v16){0} - INFINITY;
+    long i = 0;
+    for (; i + 16 <= count; i += 16) top = __builtin_elementwise_max(top, *ck_in(x + i));
+    float most = -INFINITY;
+    for (int lane = 0; lane < 16; lane++) most = top[lane] > most ? top[lane] : most;
+    for (; i < count; i++) most = x[i] > most ? x[i] : most;
+    for (i = 0; i < count; i++)
+        if (x[i] == most) return i;
+    return 0;
 }

@@ -1,7 +1,7 @@
 import Units
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// What bounds one replica's batch.
@@ -162,7 +162,6 @@ private struct SteadyState {
             let middle = (low + high) / 2
             if holds(middle) { low = middle } else { high = middle }
         }
-        // Sixty halvings of nothing that held leave a load of 2⁻⁶⁰ of the budget: no load at all.
         return low
     }
 
@@ -188,21 +187,22 @@ private struct SteadyState {
 
     /// Whether the batch, `deviations` above its mean, respects sequences, KV tokens and the budget of a step.
     func fits(_ load: Double, deviations: Double) -> Bool {
+        guard prompt + output <= Double(limits.kvTokens),
+            load * (prompt + output - 1) <= Double(limits.maxBatchedTokens)
+        else { return false }
         let decoding = decodeSequences(load)
         let prefilling = load * chunks(load)
-        let high = decoding + prefilling + deviations * (decoding + prefilling).squareRoot()
-        // Below one sequence the fluctuation is of the queue, not of the batch: a replica can always run one.
-        guard high <= Double(limits.maxSequences) || decoding + prefilling <= 0.5 else { return false }
-        guard high * context(decoding: decoding, prefilling: prefilling) <= Double(limits.kvTokens) else {
-            return prompt + output <= Double(limits.kvTokens) && decoding + prefilling <= 0.5
-        }
-        return load * (prompt + output - 1) <= Double(limits.maxBatchedTokens)
+        let running = decoding + prefilling
+        // Below one sequence it is the queue that varies and not the batch: one that fits alone can always run.
+        guard running > 0.5 else { return true }
+        let high = running + deviations * running.squareRoot()
+        return high <= Double(limits.maxSequences)
+            && high * context(decoding: decoding, prefilling: prefilling) <= Double(limits.kvTokens)
     }
 
     /// KV tokens of the average running sequence; admission reserves the whole prompt.
     private func context(decoding: Double, prefilling: Double) -> Double {
-        guard decoding + prefilling > 0 else { return prompt }
-        return (decoding * meanContext + prefilling * prompt) / (decoding + prefilling)
+        (decoding * meanContext + prefilling * prompt) / (decoding + prefilling)
     }
 
     private var meanContext: Double { prompt + max(0, output - 2) / 2 }

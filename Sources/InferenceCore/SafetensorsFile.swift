@@ -156,7 +156,8 @@ public final class SafetensorsFile {
         tensors.sort {
             ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name)
         }
-        for (before, after) in zip(tensors, tensors.dropFirst()) where before.bytes.upperBound > after.bytes.lowerBound {
+        for (before, after) in zip(tensors, tensors.dropFirst()) where before.bytes.upperBound > after.bytes.lowerBound
+        {
             throw ModelFileError(file: file, part: after.name, problem: "overlaps '\(before.name)'")
         }
         return tensors

@@ -1,4 +1,25 @@
 import ArgumentParser
 
 @main
-struct Tidegate: ParsableCommand {}
+struct Tidegate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tidegate",
+        abstract: "The cheapest GPU fleet, and the cheapest way to resize it, that still meets latency targets.",
+        discussion: """
+            EXAMPLES
+              tidegate check Scenarios/chat-day
+              tidegate replay Scenarios/chat-day --output out
+              tidegate compare Scenarios/chat-day --output out --replications 5
+              tidegate calibrate core --output profile.json
+
+            EXIT CODES
+              0 done   64 wrong usage   65 bad scenario, trace or profile   66 missing input   69 not available
+              73 cannot write
+            """,
+        version: Version.current,
+        subcommands: [Theory.self])
+}
+
+enum Version {
+    static let current = "0.1.0"
+}

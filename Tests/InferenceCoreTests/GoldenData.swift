@@ -63,7 +63,9 @@ enum GoldenData {
     static func logits(_ prompt: String) throws -> [Float] {
         let file = try SafetensorsFile(folder.path + "/golden/golden.safetensors")
         let name = prompt + ".logits"
-        guard let tensor = file.tensor(name) else { throw ModelFileError(file: "golden", part: name, problem: "absent") }
+        guard let tensor = file.tensor(name) else {
+            throw ModelFileError(file: "golden", part: name, problem: "absent")
+        }
         return try file.floats(name, shape: tensor.shape)
     }
 

@@ -13,7 +13,7 @@
 
 enum {
     /// Outputs of a matrix that are stored and computed together.
-    CK_PANEL = 32,
+    CK_PANEL = 16,
     /// Tokens of a KV block, and the width of a padded head.
     CK_BLOCK = 16,
     /// Queries of one sequence that read its keys and values together.

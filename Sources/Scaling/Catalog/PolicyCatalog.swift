@@ -71,7 +71,8 @@ public enum PolicyCatalog {
 
     private static func entry(named name: String) -> Entry? { entries.first { $0.description.name == name } }
 
-    private static func encoded(_ engines: [String: PoolModel], of name: String) throws(PolicyErrors) -> ParameterValue {
+    private static func encoded(_ engines: [String: PoolModel], of name: String) throws(PolicyErrors) -> ParameterValue
+    {
         do {
             return try ParameterValue(encoding: engines)
         } catch {

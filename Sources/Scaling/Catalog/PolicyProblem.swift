@@ -26,7 +26,8 @@ public enum PolicyProblem: Error, Hashable, Sendable, CustomStringConvertible {
         case .invalidParameter(let name, let policy, let found, let expected):
             "parameter '\(name)' of policy '\(policy)' is \(found); expected \(expected)"
         case .missingEngines(let policy): "policy '\(policy)' plans with an engine profile for each pool and has none"
-        case .unreadable(let part, let policy, let detail): "the \(part) of policy '\(policy)' cannot be read: \(detail)"
+        case .unreadable(let part, let policy, let detail):
+            "the \(part) of policy '\(policy)' cannot be read: \(detail)"
         case .digestMismatch(let policy): "the digest of policy '\(policy)' is not that of its name and parameters"
         }
     }

@@ -53,8 +53,8 @@ public struct ForecastResiduals: Hashable, Sendable, Codable {
         return max(1, sorted[max(0, index)])
     }
 
-    /// `forecast` with its head-room.
-    public func raised(_ forecast: Double, quantile: Double) -> Double {
-        (forecast + Self.offset) * factor(quantile: quantile) - Self.offset
+    /// `forecast` with the head-room of `factor`.
+    public static func raised(_ forecast: Double, by factor: Double) -> Double {
+        (forecast + offset) * factor - offset
     }
 }

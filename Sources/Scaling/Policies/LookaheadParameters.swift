@@ -45,7 +45,7 @@ public struct LookaheadParameters: Codable, Sendable, Hashable {
 
     public init(
         horizon: TimeSpan? = nil, quantile: Double = 0.9, drainTime: TimeSpan = .seconds(120),
-        scaleInDelay: TimeSpan? = nil, scaleInMargin: Double = 0.1, levelGain: Double = 0.4, trendGain: Double = 0.15,
+        scaleInDelay: TimeSpan? = nil, scaleInMargin: Double = 0.1, levelGain: Double = 0.4, trendGain: Double = 0.2,
         damping: Double = 0.95, deviations: Double = 2, assumedPromptTokens: Double = 1024,
         assumedOutputTokens: Double = 256, engines: [String: PoolModel]
     ) {
@@ -96,7 +96,7 @@ public struct LookaheadParameters: Codable, Sendable, Hashable {
         ParameterDescription(
             "level_gain", .number(0.01...1), default: .number(0.4), "weight of the newest window in the level"),
         ParameterDescription(
-            "trend_gain", .number(0...1), default: .number(0.15), "weight of the newest slope in the trend"),
+            "trend_gain", .number(0...1), default: .number(0.2), "weight of the newest slope in the trend"),
         ParameterDescription(
             "damping", .number(0...1), default: .number(0.95), "how much of a trend is believed one window further on"),
         ParameterDescription(

@@ -26,6 +26,8 @@ public struct LookaheadPolicy: ScalingPolicy, DescribedPolicy {
         var lengths: LengthEstimate
         var trend = DampedTrend()
         var residuals = ForecastResiduals()
+        /// The head-room factor, as of the last window.
+        var headroom = ForecastResiduals.prior
         /// Recommendations for scale-in.
         var peaks = TrailingMaximum()
         /// When the forecast first and last took in a window.
@@ -140,6 +142,7 @@ public struct LookaheadPolicy: ScalingPolicy, DescribedPolicy {
         state.capacity = usable
         let work = offered.requests / offered.window.seconds / usable
         state.residuals.observe(work, at: now)
+        state.headroom = state.residuals.factor(quantile: parameters.quantile)
         state.trend.observe(
             work, levelGain: parameters.levelGain, trendGain: parameters.trendGain, damping: parameters.damping)
         if let ahead = state.trend.forecast(
@@ -173,7 +176,7 @@ private struct Need {
         let steps = horizon.seconds / window.seconds
         let forecast = max(0, state.trend.forecast(steps: steps, damping: parameters.damping) ?? 0)
         let now = max(0, state.trend.level ?? 0)
-        let factor = state.residuals.factor(quantile: parameters.quantile)
+        let factor = state.headroom
         // What a batch takes in at its next step is no backlog: about one request per ready replica.
         let waiting = max(0, (pool.queueDepth ?? 0) - Double(pool.ready))
         // Until new replicas arrive the queue grows or shrinks; those starting now arrive half way on average.
@@ -189,7 +192,7 @@ private struct Need {
         let draining = left / (capacity * parameters.drainTime.seconds)
         // A pool without any traffic needs nothing, not even head-room.
         func raised(_ work: Double) -> Double {
-            work < 0.01 ? 0 : state.residuals.raised(work, quantile: parameters.quantile)
+            work < 0.01 ? 0 : ForecastResiduals.raised(work, by: factor)
         }
         ahead = raised(forecast) + draining
         peak = max(raised(forecast), raised(now)) + draining

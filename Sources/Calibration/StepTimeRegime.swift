@@ -1,0 +1,175 @@
+import EngineModel
+import Statistics
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// One regime of the step-time model: its features, in the order in which they are given up when steps cannot tell them
+/// apart, and the quantity that its hinges bend.
+struct StepTimeRegime {
+    struct Feature {
+        var name: String
+        var value: @Sendable (StepFeatures) -> Double
+    }
+
+    /// A regime fitted: coefficients in nanoseconds, by name.
+    struct Fitted {
+        var names: [String]
+        var fit: LeastSquaresFit
+        var knots: [Int64]
+        var undetermined: [String]
+
+        /// 0 for a coefficient that is not in the fit.
+        subscript(name: String) -> Double { names.firstIndex(of: name).map { fit.coefficients[$0] } ?? 0 }
+    }
+
+    var name: String
+    var features: [Feature]
+    /// What a hinge bends: the width of the batch.
+    var width: @Sendable (StepFeatures) -> Int64
+    /// The coefficients that add up with the hinges' slopes to the cost of one more token.
+    var slopes: [String]
+    var hinges: Int
+
+    static let decode = StepTimeRegime(
+        name: "decode-only",
+        features: [
+            Feature(name: "constant") { _ in 1 },
+            Feature(name: "perSequence") { Double($0.decodeSequences) },
+            Feature(name: "perContextToken") { Double($0.decodeContext) },
+        ],
+        width: { $0.decodeSequences }, slopes: ["perSequence"], hinges: 1)
+
+    static let mixed = StepTimeRegime(
+        name: "mixed",
+        features: [
+            Feature(name: "constant") { _ in 1 },
+            Feature(name: "perPrefillToken") { Double($0.prefillTokens) },
+            Feature(name: "perPrefillArea") { Double($0.prefillAreaDoubled) / 2 },
+            Feature(name: "perSequence") { Double($0.decodeSequences) },
+            Feature(name: "perContextToken") { Double($0.decodeContext) },
+            Feature(name: "perPrefillContextToken") { Double($0.prefillContext) },
+        ],
+        width: { $0.prefillTokens + $0.decodeSequences }, slopes: ["perPrefillToken", "perSequence"], hinges: 2)
+
+    /// Fits the features that the steps determine, then tries hinges.
+    func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
+        guard !samples.isEmpty else { throw .noSteps(regime: name) }
+        let base = try plain(samples)
+        var best = base
+        var score = criterion(base, samples)
+        /// Takes the model bent at these knots when it is better than the best so far.
+        func improves(_ knots: [Int64]) -> Bool {
+            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else {
+                return false
+            }
+            let bentScore = criterion(bent, samples)
+            guard bentScore < score else { return false }
+            (best, score) = (bent, bentScore)
+            return true
+        }
+        let widths = widthsInside(samples)
+        let coarse = thinned(widths, to: 8)
+        for (index, first) in coarse.enumerated() {
+            _ = improves([first])
+            if hinges == 2 { for second in coarse[(index + 1)...] { _ = improves([first, second]) } }
+        }
+        // From the best of the coarse grid, knots move to measured widths beside them while that helps.
+        while neighbours(of: best.knots, among: widths).contains(where: improves) {}
+        // The search counts squares, so that candidates are compared under one measure; the result is robust.
+        let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
+        if let robust, isMonotone(robust) { return robust }
+        return best
+    }
+
+    // MARK: - Fits
+
+    /// The model without hinges, over the features that the steps can tell apart.
+    private func plain(_ samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
+        var kept = features.filter { feature in samples.contains { feature.value($0.features) != 0 } }
+        while true {
+            do {
+                // Bounds can hide that two features say the same, by holding one of them at 0.
+                _ = try solve(kept, knots: [], samples, loss: .squared, bounded: false)
+                let fit = try solve(kept, knots: [], samples, loss: .squared)
+                let undetermined = features.map(\.name).filter { name in !kept.contains { $0.name == name } }
+                return Fitted(names: kept.map(\.name), fit: fit, knots: [], undetermined: undetermined)
+            } catch LeastSquaresError.collinear where kept.count > 1 {
+                kept.removeLast()
+            } catch {
+                throw .unsolvable(regime: name, error)
+            }
+        }
+    }
+
+    private func hinged(
+        _ base: Fitted, at knots: [Int64], _ samples: [StepSample], loss: ResidualLoss
+    ) throws(LeastSquaresError) -> Fitted {
+        let kept = features.filter { base.names.contains($0.name) }
+        let fit = try solve(kept, knots: knots, samples, loss: loss)
+        let names = base.names + ["beyondHinge", "beyondSecondHinge"].prefix(knots.count)
+        return Fitted(names: names, fit: fit, knots: knots, undetermined: base.undetermined)
+    }
+
+    private func solve(
+        _ kept: [Feature], knots: [Int64], _ samples: [StepSample], loss: ResidualLoss, bounded: Bool = true
+    ) throws(LeastSquaresError) -> LeastSquaresFit {
+        let rows = samples.map { sample in
+            kept.map { $0.value(sample.features) } + knots.map { Double(max(0, width(sample.features) - $0)) }
+        }
+        // A hinge may bend either way; everything else costs time.
+        let nonNegative = kept.map { _ in bounded } + knots.map { _ in false }
+        return try LeastSquares.relative(
+            rows: rows, targets: samples.map { $0.seconds * 1e9 }, nonNegative: nonNegative, loss: loss)
+    }
+
+    // MARK: - Choice
+
+    /// Measured widths strictly inside their range, ascending: where a knot can be told.
+    private func widthsInside(_ samples: [StepSample]) -> [Int64] {
+        var distinct: [Int64] = []
+        for value in samples.map({ width($0.features) }).sorted() where value != distinct.last {
+            distinct.append(value)
+        }
+        return Array(distinct.dropFirst().dropLast())
+    }
+
+    private func thinned(_ widths: [Int64], to count: Int) -> [Int64] {
+        guard widths.count > count else { return widths }
+        return (0..<count).map { widths[$0 * (widths.count - 1) / (count - 1)] }
+    }
+
+    /// The knots with one of them moved to the measured width before or after it.
+    private func neighbours(of knots: [Int64], among widths: [Int64]) -> [[Int64]] {
+        knots.indices.flatMap { index -> [[Int64]] in
+            guard let position = widths.firstIndex(of: knots[index]) else { return [] }
+            return [position - 1, position + 1].filter { widths.indices.contains($0) }.compactMap { beside in
+                var moved = knots
+                moved[index] = widths[beside]
+                return Set(moved).count == moved.count ? moved.sorted() : nil
+            }
+        }
+    }
+
+    /// Whether no token ever makes a step shorter, on either side of any hinge.
+    private func isMonotone(_ fitted: Fitted) -> Bool {
+        let (first, second) = (fitted["beyondHinge"], fitted["beyondSecondHinge"])
+        return slopes.filter { fitted.names.contains($0) }.allSatisfy { slope in
+            fitted[slope] + first >= 0 && fitted[slope] + first + second >= 0
+        }
+    }
+
+    /// The Bayesian information criterion of normal relative errors. A knot counts as a parameter too.
+    private func criterion(_ fitted: Fitted, _ samples: [StepSample]) -> Double {
+        let squares = fitted.fit.relativeResiduals.reduce(0) { $0 + $1 * $1 }
+        let count = Double(samples.count)
+        let parameters = Double(fitted.fit.atBound.count { !$0 } + fitted.knots.count)
+        // Residuals below a billionth are rounding: an exact model needs no hinge to be more exact.
+        return count * log(max(squares / count, 1e-18)) + parameters * log(count)
+    }
+}

@@ -1,0 +1,95 @@
+import FleetModel
+import Randomness
+import Units
+
+/// The requests of one synthetic source, one after the other.
+struct SyntheticLane {
+    private let gaps: GapSampler
+    private let prompts: LengthSampler
+    private let outputs: LengthSampler
+    private let tenants: TenantChoice
+    private let sloClass: Int32
+    private let start: Instant
+    private var cursor: RateCursor
+    private let arrivals: RandomGenerator
+    private let requests: RandomGenerator
+    /// Number of the next request in this source.
+    private var index = 0
+    /// When the next request comes; `nil` when none does before the end.
+    private(set) var time: Instant?
+
+    init(_ source: TrafficSource, streams: RandomStreams, start: Instant, duration: TimeSpan) {
+        if let problem = source.problem { preconditionFailure("source '\(source.name)': \(problem)") }
+        gaps = GapSampler(source.arrivals)
+        prompts = LengthSampler(source.promptTokens)
+        outputs = LengthSampler(source.outputTokens)
+        tenants = TenantChoice(source.tenants)
+        sloClass = Int32(source.sloClass)
+        self.start = start
+        cursor = RateCursor(source.rate, limit: duration)
+        arrivals = streams.generator("arrivals", source.name)
+        requests = streams.generator("requests", source.name)
+        arrivals.seek(to: 0)
+        time = cursor.advance(by: gaps.first(arrivals)).map { start + $0 }
+    }
+
+    /// The request that comes at `time`; then moves on to the one after it.
+    ///
+    /// Draws are sought by the request's number, so copies of a lane that share generators draw the same.
+    mutating func next(at time: Instant) -> Arrival {
+        requests.seek(to: index)
+        let prompt = prompts.tokens(at: requests.uniform())
+        let output = outputs.tokens(at: requests.uniform())
+        let tenant = tenants.only ?? tenants.tenant(at: requests.uniform())
+        index += 1
+        arrivals.seek(to: index)
+        self.time = cursor.advance(by: gaps.next(arrivals)).map { start + $0 }
+        return Arrival(time: time, promptTokens: prompt, outputTokens: output, tenant: tenant, sloClass: sloClass)
+    }
+}
+
+/// The records of one trace, one after the other.
+struct TraceLane {
+    private let records: [TraceRecord]
+    private let speed: Double
+    private let tenants: TenantChoice
+    private let sloClass: Int32
+    private let start: Instant
+    private let duration: TimeSpan
+    private let choices: RandomGenerator
+    private var index = 0
+
+    init(_ trace: TraceTraffic, streams: RandomStreams, start: Instant, duration: TimeSpan) {
+        if let problem = trace.problem { preconditionFailure("trace '\(trace.name)': \(problem)") }
+        records = trace.records
+        speed = trace.speed
+        tenants = TenantChoice(trace.tenants)
+        sloClass = Int32(trace.sloClass)
+        self.start = start
+        self.duration = duration
+        choices = streams.generator("tenants", trace.name)
+    }
+
+    /// When the next record comes; `nil` when none does before the end.
+    var time: Instant? {
+        guard index < records.count else { return nil }
+        let offset = records[index].offset
+        // At its own speed a trace keeps its times to the nanosecond.
+        let played = speed == 1 ? offset : TimeSpan(nanoseconds: Int64(Double(offset.nanoseconds) / speed))
+        return played < duration ? start + played : nil
+    }
+
+    /// The record that comes at `time`; then moves on to the one after it.
+    mutating func next(at time: Instant) -> Arrival {
+        let record = records[index]
+        var tenant = tenants.only
+        if tenant == nil {
+            choices.seek(to: index)
+            tenant = tenants.tenant(at: choices.uniform())
+        }
+        index += 1
+        return Arrival(
+            time: time, promptTokens: record.promptTokens, outputTokens: record.outputTokens, tenant: tenant ?? 0,
+            sloClass: sloClass)
+    }
+}
