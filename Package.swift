@@ -79,6 +79,8 @@ let package = Package(
         .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Units", grdb]),
+        .testTarget(name: "ReportingTests", dependencies: values + ["Reporting", "Studies", "Formats"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
         .testTarget(name: "FormatsTests", dependencies: values + ["Formats", "CZlib"]),
