@@ -1,4 +1,5 @@
 import FleetModel
+import Simulation
 import Units
 import Workload
 
