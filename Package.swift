@@ -70,6 +70,8 @@ let package = Package(
                 "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
             ]),
 
+        .testTarget(
+            name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),
@@ -77,9 +79,11 @@ let package = Package(
         .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Units", grdb]),
+        .testTarget(name: "ReportingTests", dependencies: values + ["Reporting", "Studies", "Formats"]),
         .testTarget(name: "RandomnessTests", dependencies: ["Randomness", "CGSL"]),
         .testTarget(name: "StatisticsTests", dependencies: ["Statistics", "Units"]),
-        .testTarget(name: "FormatsTests", dependencies: ["Formats", "EngineModel", "Workload", "Units", "CZlib"]),
+        .testTarget(name: "FormatsTests", dependencies: values + ["Formats", "CZlib"]),
         .testTarget(
             name: "WorkloadTests", dependencies: ["Workload", "FleetModel", "Randomness", "Statistics", "Units"]),
     ],

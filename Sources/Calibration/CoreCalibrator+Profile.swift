@@ -29,7 +29,8 @@ extension CoreCalibrator {
                 + "percentile was \(Self.rounded(machine.spread)) times its median.",
         ]
         if !fit.undetermined.isEmpty {
-            notes.append("These coefficients are 0 because no step tells them: \(fit.undetermined.joined(separator: ", ")).")
+            notes.append(
+                "These coefficients are 0 because no step tells them: \(fit.undetermined.joined(separator: ", ")).")
         }
         return EngineProfile(
             name: "\(modelName) on \(processor)", model: "\(modelName), \(parameters) parameters",
@@ -39,13 +40,15 @@ extension CoreCalibrator {
             kvTokens: Int64(decoder.kvBlocks * TransformerDecoder.blockSize), maxContext: Int64(decoder.maxContext),
             coldStart: ColdStartProfile(
                 load: .estimate(seconds: load), warmUp: .estimate(seconds: warmUp),
-                source: "Measured once on this machine: load is \(loadStory) and allocating the KV cache; warm-up is the "
+                source:
+                    "Measured once on this machine: load is \(loadStory) and allocating the KV cache; warm-up is the "
                     + "first prompt of 64 tokens and two more tokens. Nothing was provisioned or pulled."),
             validRange: fit.validRange,
             fit: FitQuality(
                 fitted: fit.fittedCount, heldOut: heldOut.count, medianAbsoluteError: heldOut.median,
                 p90AbsoluteError: heldOut.p90, bias: heldOut.bias,
-                heldOutDescription: "Whole combinations of chunk, batch and context between the fitted ones, and random "
+                heldOutDescription:
+                    "Whole combinations of chunk, batch and context between the fitted ones, and random "
                     + "mixed batches of unequal contexts; never a repeat of a fitted step.",
                 standardErrors: fit.standardErrors),
             notes: notes)

@@ -25,9 +25,10 @@ public struct CoreMachineCheck: Hashable, Sendable {
         var spun = 0.0
         let spin = CoreTiming.measure {
             while spun < 0.25 {
-                spun += CoreTiming.measure {
-                    for _ in 0..<100_000 { state = state &* 6_364_136_223_846_793_005 &+ 1 }
-                }.wall
+                spun +=
+                    CoreTiming.measure {
+                        for _ in 0..<100_000 { state = state &* 6_364_136_223_846_793_005 &+ 1 }
+                    }.wall
             }
         }
         let walls = (0..<40).map { _ in step().wall }.sorted()

@@ -59,7 +59,8 @@ struct CoreStepRunner {
             let needed = CoreStep.blocks(for: context + count)
             defer { used += needed }
             return StepEntry(
-                blocks: Array(blocks[used..<(used + needed)]), start: context, tokens: tokens[context..<(context + count)])
+                blocks: Array(blocks[used..<(used + needed)]), start: context,
+                tokens: tokens[context..<(context + count)])
         }
         let entries =
             step.decodes.map { entry(context: $0, tokens: 1) }

@@ -65,7 +65,9 @@ struct StepTimeRegime {
         var score = criterion(base, samples)
         /// Takes the model bent at these knots when it is better than the best so far.
         func improves(_ knots: [Int64]) -> Bool {
-            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else { return false }
+            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else {
+                return false
+            }
             let bentScore = criterion(bent, samples)
             guard bentScore < score else { return false }
             (best, score) = (bent, bentScore)
@@ -131,7 +133,9 @@ struct StepTimeRegime {
     /// Measured widths strictly inside their range, ascending: where a knot can be told.
     private func widthsInside(_ samples: [StepSample]) -> [Int64] {
         var distinct: [Int64] = []
-        for value in samples.map({ width($0.features) }).sorted() where value != distinct.last { distinct.append(value) }
+        for value in samples.map({ width($0.features) }).sorted() where value != distinct.last {
+            distinct.append(value)
+        }
         return Array(distinct.dropFirst().dropLast())
     }
 

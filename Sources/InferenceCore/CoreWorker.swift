@@ -43,7 +43,8 @@ public struct CoreWorker {
     /// - Precondition: the limits name blocks of 16 tokens, no more of them than the decoder has, and a context within
     ///   the decoder's.
     public init(decoder: TransformerDecoder, configuration: BatcherConfiguration) {
-        precondition(configuration.blockSize == TransformerDecoder.blockSize, "blocks of \(configuration.blockSize) tokens")
+        precondition(
+            configuration.blockSize == TransformerDecoder.blockSize, "blocks of \(configuration.blockSize) tokens")
         precondition(configuration.totalBlocks <= decoder.kvBlocks, "\(configuration.totalBlocks) KV blocks")
         precondition(configuration.maxContext <= decoder.maxContext, "a context of \(configuration.maxContext) tokens")
         self.decoder = decoder

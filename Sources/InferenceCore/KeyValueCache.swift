@@ -36,7 +36,8 @@ final class KeyValueCache {
     ) {
         let block = table[position / KeyValueCache.blockSize]
         ck_store_kv(
-            keys(layer: layer) + block * shape.key_block_stride, values(layer: layer) + block * shape.value_block_stride,
+            keys(layer: layer) + block * shape.key_block_stride,
+            values(layer: layer) + block * shape.value_block_stride,
             key, value, position % KeyValueCache.blockSize, shape.kv_heads, shape.head_dim, shape.value_dim)
     }
 }

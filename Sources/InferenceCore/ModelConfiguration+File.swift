@@ -29,57 +29,83 @@ extension ModelConfiguration {
     }
 
     private init(_ keys: ConfigurationKeys) {
-        let heads = keys.num_attention_heads
         self.init(
-            layers: keys.num_hidden_layers, hidden: keys.hidden_size, heads: heads,
-            keyValueHeads: keys.num_key_value_heads ?? heads,
-            headDimension: keys.head_dim ?? (heads > 0 ? keys.hidden_size / heads : 0),
-            feedForward: keys.intermediate_size, vocabulary: keys.vocab_size,
-            ropeTheta: keys.rope_theta ?? keys.rope_parameters?.rope_theta ?? 10_000, normEpsilon: keys.rms_norm_eps,
-            tiedEmbeddings: keys.tie_word_embeddings ?? false, maxContext: keys.max_position_embeddings)
+            layers: keys.layers, hidden: keys.hidden, heads: keys.heads,
+            keyValueHeads: keys.keyValueHeads ?? keys.heads,
+            headDimension: keys.headDimension ?? (keys.heads > 0 ? keys.hidden / keys.heads : 0),
+            feedForward: keys.feedForward, vocabulary: keys.vocabulary,
+            ropeTheta: keys.ropeTheta ?? keys.ropeParameters?.theta ?? 10_000, normEpsilon: keys.normEpsilon,
+            tiedEmbeddings: keys.tiedEmbeddings ?? false, maxContext: keys.maxContext)
     }
 }
 
-/// The keys of `config.json` that matter, under their own names.
+/// The keys of `config.json` that matter.
 private struct ConfigurationKeys: Decodable {
     struct Rope: Decodable {
-        var rope_theta: Double?
-        var rope_type: String?
-        var type: String?
+        var theta: Double?
+        var kind: String?
+        var oldKind: String?
+
+        enum CodingKeys: String, CodingKey {
+            case theta = "rope_theta"
+            case kind = "rope_type"
+            case oldKind = "type"
+        }
     }
     struct Anything: Decodable {}
 
-    var model_type: String
-    var hidden_size: Int
-    var intermediate_size: Int
-    var num_hidden_layers: Int
-    var num_attention_heads: Int
-    var num_key_value_heads: Int?
-    var head_dim: Int?
-    var vocab_size: Int
-    var max_position_embeddings: Int
-    var rms_norm_eps: Double
-    var rope_theta: Double?
-    var rope_parameters: Rope?
-    var rope_scaling: Rope?
-    var tie_word_embeddings: Bool?
-    var hidden_act: String?
-    var attention_bias: Bool?
-    var mlp_bias: Bool?
-    var quantization_config: Anything?
+    var modelType: String
+    var hidden: Int
+    var feedForward: Int
+    var layers: Int
+    var heads: Int
+    var keyValueHeads: Int?
+    var headDimension: Int?
+    var vocabulary: Int
+    var maxContext: Int
+    var normEpsilon: Double
+    var ropeTheta: Double?
+    var ropeParameters: Rope?
+    var ropeScaling: Rope?
+    var tiedEmbeddings: Bool?
+    var activation: String?
+    var attentionBias: Bool?
+    var feedForwardBias: Bool?
+    var quantization: Anything?
+
+    enum CodingKeys: String, CodingKey {
+        case modelType = "model_type"
+        case hidden = "hidden_size"
+        case feedForward = "intermediate_size"
+        case layers = "num_hidden_layers"
+        case heads = "num_attention_heads"
+        case keyValueHeads = "num_key_value_heads"
+        case headDimension = "head_dim"
+        case vocabulary = "vocab_size"
+        case maxContext = "max_position_embeddings"
+        case normEpsilon = "rms_norm_eps"
+        case ropeTheta = "rope_theta"
+        case ropeParameters = "rope_parameters"
+        case ropeScaling = "rope_scaling"
+        case tiedEmbeddings = "tie_word_embeddings"
+        case activation = "hidden_act"
+        case attentionBias = "attention_bias"
+        case feedForwardBias = "mlp_bias"
+        case quantization = "quantization_config"
+    }
 
     /// What the file asks for that would silently give wrong logits.
     var unsupported: (key: String, text: String)? {
-        if model_type != "llama" { return ("model_type", "is '\(model_type)'; only 'llama' is computed") }
-        if let hidden_act, hidden_act != "silu" {
-            return ("hidden_act", "is '\(hidden_act)'; only 'silu' is computed")
+        if modelType != "llama" { return ("model_type", "is '\(modelType)'; only 'llama' is computed") }
+        if let activation, activation != "silu" {
+            return ("hidden_act", "is '\(activation)'; only 'silu' is computed")
         }
-        if attention_bias == true { return ("attention_bias", "is true; biases are not computed") }
-        if mlp_bias == true { return ("mlp_bias", "is true; biases are not computed") }
-        if quantization_config != nil { return ("quantization_config", "is set; weights are F32, F16 or BF16") }
-        for (key, rope) in [("rope_parameters", rope_parameters), ("rope_scaling", rope_scaling)] {
-            if let type = rope?.rope_type ?? rope?.type, type != "default" {
-                return (key, "asks for '\(type)' rotary scaling; only 'default' is computed")
+        if attentionBias == true { return ("attention_bias", "is true; biases are not computed") }
+        if feedForwardBias == true { return ("mlp_bias", "is true; biases are not computed") }
+        if quantization != nil { return ("quantization_config", "is set; weights are F32, F16 or BF16") }
+        for (key, rope) in [("rope_parameters", ropeParameters), ("rope_scaling", ropeScaling)] {
+            if let kind = rope?.kind ?? rope?.oldKind, kind != "default" {
+                return (key, "asks for '\(kind)' rotary scaling; only 'default' is computed")
             }
         }
         return nil

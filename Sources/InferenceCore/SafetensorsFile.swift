@@ -95,9 +95,15 @@ public final class SafetensorsFile {
 
     private struct Header: Decodable {
         struct Entry: Decodable {
-            var dtype: String
+            var type: String
             var shape: [Int]
-            var data_offsets: [Int]
+            var offsets: [Int]
+
+            enum CodingKeys: String, CodingKey {
+                case type = "dtype"
+                case shape
+                case offsets = "data_offsets"
+            }
         }
         struct Key: CodingKey {
             var stringValue: String
@@ -134,13 +140,13 @@ public final class SafetensorsFile {
             func wrong(_ problem: String) -> ModelFileError {
                 ModelFileError(file: file, part: name, problem: problem)
             }
-            guard entry.data_offsets.count == 2 else { throw wrong("does not have two data offsets") }
-            let (first, last) = (entry.data_offsets[0], entry.data_offsets[1])
+            guard entry.offsets.count == 2 else { throw wrong("does not have two data offsets") }
+            let (first, last) = (entry.offsets[0], entry.offsets[1])
             guard first >= 0, first <= last, last <= dataBytes else {
                 throw wrong("lies at bytes \(first) to \(last) of \(dataBytes)")
             }
             // The size of a type that is not read here is unknown, and its shape cannot be checked.
-            if let type = ElementType(rawValue: entry.dtype) {
+            if let type = ElementType(rawValue: entry.type) {
                 var size = type.bytes
                 for length in entry.shape {
                     let (product, overflow) = size.multipliedReportingOverflow(by: length)
@@ -148,15 +154,16 @@ public final class SafetensorsFile {
                     size = product
                 }
                 guard size == last - first else {
-                    throw wrong("takes \(last - first) bytes, but \(entry.dtype) \(entry.shape) needs \(size)")
+                    throw wrong("takes \(last - first) bytes, but \(entry.type) \(entry.shape) needs \(size)")
                 }
             }
-            tensors.append(Tensor(name: name, type: entry.dtype, shape: entry.shape, bytes: first..<last))
+            tensors.append(Tensor(name: name, type: entry.type, shape: entry.shape, bytes: first..<last))
         }
         tensors.sort {
             ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name)
         }
-        for (before, after) in zip(tensors, tensors.dropFirst()) where before.bytes.upperBound > after.bytes.lowerBound {
+        for (before, after) in zip(tensors, tensors.dropFirst()) where before.bytes.upperBound > after.bytes.lowerBound
+        {
             throw ModelFileError(file: file, part: after.name, problem: "overlaps '\(before.name)'")
         }
         return tensors

@@ -77,7 +77,9 @@ public final class TransformerDecoder {
     public var logitRowCount: Int { logitRows }
 
     /// The logits of a row, one for each token of the vocabulary.
-    public func logits(ofRow row: Int) -> [Float] { Array(UnsafeBufferPointer(start: logitRow(row), count: vocabulary)) }
+    public func logits(ofRow row: Int) -> [Float] {
+        Array(UnsafeBufferPointer(start: logitRow(row), count: vocabulary))
+    }
 
     /// The token with the largest logit of a row; of equals the first.
     public func greedyToken(ofRow row: Int) -> Int32 { Int32(ck_argmax(logitRow(row), vocabulary)) }

@@ -13,7 +13,7 @@ final class Console: Sendable {
     }
 
     private let isQuiet: Bool
-    private let isTerminal = isatty(fileno(stderr)) != 0 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    private let isTerminal = isatty(STDERR_FILENO) != 0 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     private let state = Mutex(State())
     private let start = ContinuousClock.now
 
@@ -22,6 +22,14 @@ final class Console: Sendable {
     /// A remark on a line of its own.
     func say(_ text: String) {
         guard !isQuiet else { return }
+        state.withLock { state in
+            closeLine(&state)
+            write(text + "\n")
+        }
+    }
+
+    /// An error or a warning: printed even when the user wants no progress.
+    func alert(_ text: String) {
         state.withLock { state in
             closeLine(&state)
             write(text + "\n")

@@ -8,7 +8,8 @@ private let allowed: [String: Set<String>] = {
     let control = scaling.union(["Scaling"])
     let simulation = control.union(["Control", "Serving", "Workload", "Randomness", "Collections"])
     let studies = simulation.union(["Simulation", "Synchronization"])
-    let formats = studies.union(["CZlib", "Yams"])
+    // CYaml is libyaml as the package Yams brings it.
+    let formats = studies.union(["CZlib", "CYaml"])
     return [
         "Units": [],
         "Randomness": numbers.union(["CGSL"]),
@@ -24,7 +25,7 @@ private let allowed: [String: Set<String>] = {
         "Studies": studies,
         "InferenceCore": ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"],
         "Formats": formats,
-        "Calibration": formats.subtracting(["CZlib", "Yams"]).union(["InferenceCore", "Formats"]),
+        "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
     ]

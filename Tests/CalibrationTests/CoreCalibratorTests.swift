@@ -89,11 +89,13 @@ struct CoreCalibratorTests {
         #expect(calls == calls.sorted() && calls.last == last)
         let profile = calibration.profile
         #expect(profile.model == "minute, \(preset.configuration.parameters) parameters")
-        #expect(profile.engine == "tidegate core" && profile.date == "2026-03-02" && profile.acceleratorsPerReplica == 1)
+        #expect(
+            profile.engine == "tidegate core" && profile.date == "2026-03-02" && profile.acceleratorsPerReplica == 1)
         #expect(profile.kvTokens == 1024 && profile.maxContext == 256)
         #expect(profile.coldStart.provision == nil && profile.coldStart.pull == nil)
         #expect((profile.coldStart.load ?? .zero) > .zero && (profile.coldStart.warmUp ?? .zero) > .zero)
-        #expect(profile.fit.fitted == calibration.fittedSamples.count && profile.fit.heldOut == calibration.heldOut.count)
+        #expect(
+            profile.fit.fitted == calibration.fittedSamples.count && profile.fit.heldOut == calibration.heldOut.count)
         #expect(profile.fit.medianAbsoluteError == calibration.heldOut.median)
         #expect(profile.validRange.decodeSequences == 4 && profile.validRange.prefillTokens == 128)
         #expect(profile.stepTime.decode.constant + profile.stepTime.decode.perSequence > 0)

@@ -94,15 +94,20 @@ struct StepTimeFitTests {
         #expect(abs(fit.noise(of: singles) / deviation - 1) < 0.1)
     }
 
-    @Test("No coefficient but a hinge's is negative, and no token makes a step shorter", arguments: [21, 22, 23, 24, 25, 26])
+    @Test(
+        "No coefficient but a hinge's is negative, and no token makes a step shorter",
+        arguments: [21, 22, 23, 24, 25, 26])
     func signs(seed: UInt64) throws {
         let generator = RandomStreams(seed: seed).generator("noise")
         let fit = try StepTimeFit(Self.samples { generator.normal(mean: 1, deviation: 0.2).magnitude + 0.1 })
         let (d, m) = (fit.coefficients.decode, fit.coefficients.mixed)
         #expect([d.constant, d.perSequence, d.perContextToken].allSatisfy { $0 >= 0 })
         #expect(
-            [m.constant, m.perPrefillToken, m.perContextToken, m.perPrefillArea, m.perPrefillContextToken, m.perSequence]
-                .allSatisfy { $0 >= 0 })
+            [
+                m.constant, m.perPrefillToken, m.perContextToken, m.perPrefillArea, m.perPrefillContextToken,
+                m.perSequence,
+            ]
+            .allSatisfy { $0 >= 0 })
         #expect(d.perSequence + d.perSequenceBeyondHinge >= 0)
         for slope in [m.perPrefillToken, m.perSequence] {
             #expect(slope + m.perTokenBeyondFirstHinge >= 0)
@@ -115,7 +120,8 @@ struct StepTimeFitTests {
         // One context for all decodes, and prompts alone: as published tables often are.
         let samples = Self.samples().filter { sample in
             let f = sample.features
-            return f.isDecodeOnly ? f.decodeContext == 512 * f.decodeSequences : f.decodeSequences + f.prefillContext == 0
+            return f.isDecodeOnly
+                ? f.decodeContext == 512 * f.decodeSequences : f.decodeSequences + f.prefillContext == 0
         }
         let fit = try StepTimeFit(samples)
         #expect(

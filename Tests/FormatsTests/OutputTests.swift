@@ -6,24 +6,19 @@ import Units
 
 @Suite("Output")
 struct OutputTests {
-    private struct Sample: Encodable {
-        var b: Double
-        var a10: String
-        var a9: USD
-        var Z: [Int64]
-    }
-
     @Test("JSON has one form: keys by their bytes, the shortest digits that read back, a newline at the end")
     func json() throws {
-        let text = try CanonicalJSON.encode(Sample(b: 0.1, a10: "x/é\"\n", a9: USD("1.50")!, Z: [.max, .min, 3]))
-        let keys = text.split(separator: "\n").filter { $0.contains(" : ") }.map { $0.split(separator: "\"")[1] }
-        #expect(keys == ["Z", "a10", "a9", "b"])
-        #expect(text.hasSuffix("}\n"))
-        #expect(text.contains("\"b\" : 0.1\n"))
+        let keyed = try CanonicalJSON.encode(["b": 0.1, "a10": 2, "a9": 3, "Z": 4, "é": 5])
+        let keys = keyed.split(separator: "\n").filter { $0.contains(" : ") }.map { $0.split(separator: "\"")[1] }
+        #expect(keys == ["Z", "a10", "a9", "b", "é"])
+        #expect(keyed.hasSuffix("}\n"))
+        #expect(keyed.contains("\"b\" : 0.1,\n"))
+        let text =
+            try CanonicalJSON.encode([[Int64.max, .min]]) + CanonicalJSON.encode(["x/é\"\n", "\(USD("1.50")!)"])
         #expect(text.contains("9223372036854775807"))
         #expect(text.contains("-9223372036854775808"))
         #expect(text.contains("\"x/é\\\"\\n\""))
-        #expect(text.contains("\"a9\" : \"1.50\""))
+        #expect(text.contains("\"1.50\""))
     }
 
     @Test("Doubles survive a round trip through JSON", arguments: [0.1, 1e-300, 123_456_789.123_456_78, 1e22, -0.5])

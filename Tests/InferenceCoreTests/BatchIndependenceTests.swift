@@ -42,7 +42,9 @@ struct BatchIndependenceTests {
         }
     }
 
-    @Test("A chunk of a prompt gives each position the bits of one token at a time", arguments: [1, 2, 3, 4, 5, 15, 16, 60])
+    @Test(
+        "A chunk of a prompt gives each position the bits of one token at a time",
+        arguments: [1, 2, 3, 4, 5, 15, 16, 60])
     func chunk(size: Int) {
         let tokens = Self.prompt(1, length: 60)
         let expected = Self.alone(tokens)
@@ -78,7 +80,8 @@ struct BatchIndependenceTests {
         #expect(preemptions > 0)
         #expect(worker.batcher.freeBlocks == 14)
         for (prompt, request) in zip(prompts, requests) {
-            var single = CoreWorker(decoder: TransformerDecoder(weights: Self.weights, kvBlocks: 14), configuration: tight)
+            var single = CoreWorker(
+                decoder: TransformerDecoder(weights: Self.weights, kvBlocks: 14), configuration: tight)
             let reference = single.submit(tokens: prompt, maxTokens: 30)
             while single.step() != nil {}
             #expect(worker.output(of: request) == single.output(of: reference))

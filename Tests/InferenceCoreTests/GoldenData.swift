@@ -21,32 +21,31 @@ enum GoldenData {
 
     struct Shape: Decodable {
         struct Config: Decodable {
-            var vocab_size: Int
-            var hidden_size: Int
-            var intermediate_size: Int
-            var num_hidden_layers: Int
-            var num_attention_heads: Int
-            var num_key_value_heads: Int
-            var head_dim: Int
-            var max_position_embeddings: Int
-            var rope_theta: Double
+            var vocabSize: Int
+            var hiddenSize: Int
+            var intermediateSize: Int
+            var numHiddenLayers: Int
+            var numAttentionHeads: Int
+            var numKeyValueHeads: Int
+            var headDim: Int
+            var maxPositionEmbeddings: Int
+            var ropeTheta: Double
         }
         var config: Config
         var seed: UInt32
         var prompt: [Int32]
         var greedy: [Int32]
-        var min_margin: Double
+        var minMargin: Double
         var params: Int
-        var last_top16_ids: [Int]
-        var last_top16_logits: [Double]
-        var checks: [String: [Float]]
+        var lastTop16Ids: [Int]
+        var lastTop16Logits: [Double]
 
         var configuration: ModelConfiguration {
             ModelConfiguration(
-                layers: config.num_hidden_layers, hidden: config.hidden_size, heads: config.num_attention_heads,
-                keyValueHeads: config.num_key_value_heads, headDimension: config.head_dim,
-                feedForward: config.intermediate_size, vocabulary: config.vocab_size, ropeTheta: config.rope_theta,
-                maxContext: config.max_position_embeddings)
+                layers: config.numHiddenLayers, hidden: config.hiddenSize, heads: config.numAttentionHeads,
+                keyValueHeads: config.numKeyValueHeads, headDimension: config.headDim,
+                feedForward: config.intermediateSize, vocabulary: config.vocabSize, ropeTheta: config.ropeTheta,
+                maxContext: config.maxPositionEmbeddings)
         }
     }
 
@@ -56,14 +55,18 @@ enum GoldenData {
 
     static func shapes() throws -> [String: Shape] {
         let file = folder.appending(path: "golden/golden-prng.json")
-        return try JSONDecoder().decode([String: Shape].self, from: Data(contentsOf: file))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode([String: Shape].self, from: Data(contentsOf: file))
     }
 
     /// The expected logits of a prompt's last positions, `[positions, 288]`.
     static func logits(_ prompt: String) throws -> [Float] {
         let file = try SafetensorsFile(folder.path + "/golden/golden.safetensors")
         let name = prompt + ".logits"
-        guard let tensor = file.tensor(name) else { throw ModelFileError(file: "golden", part: name, problem: "absent") }
+        guard let tensor = file.tensor(name) else {
+            throw ModelFileError(file: "golden", part: name, problem: "absent")
+        }
         return try file.floats(name, shape: tensor.shape)
     }
 

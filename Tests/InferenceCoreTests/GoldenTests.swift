@@ -19,7 +19,8 @@ struct GoldenTests {
         #expect(distance(computed, expected) < Self.tolerance)
     }
 
-    @Test("A prompt cut in chunks ends in the golden logits, and in the bits of the whole one", arguments: [1, 7, 16, 33])
+    @Test(
+        "A prompt cut in chunks ends in the golden logits, and in the bits of the whole one", arguments: [1, 7, 16, 33])
     func chunks(size: Int) throws {
         let decoder = TransformerDecoder(weights: try GoldenData.weights(), kvBlocks: 32)
         let prompt = try #require(try GoldenData.prompts().prompts["long200"])
@@ -58,12 +59,12 @@ struct GoldenTests {
             // Beyond a step whose best two tokens are closer than the error may be, the texts may part.
             let trusted = expected.margins.prefix { $0 >= 2 * Double(Self.tolerance) }.count
             #expect(worker.isFinished(request))
-            #expect(Array(worker.output(of: request).prefix(trusted)) == Array(expected.tokens.prefix(trusted)), "\(name)")
+            #expect(
+                Array(worker.output(of: request).prefix(trusted)) == Array(expected.tokens.prefix(trusted)), "\(name)")
         }
     }
 
-    /// The larger one takes half a minute without optimisation.
-    @Test("Presets rebuilt from a seed give the golden tokens and logits", arguments: shapes)
+    @Test("Presets rebuilt from a seed give the golden tokens and logits", arguments: ["prng-256", "prng-15m"])
     func presets(name: String) throws {
         let golden = try #require(try GoldenData.shapes()[name])
         let configuration = golden.configuration
@@ -71,21 +72,15 @@ struct GoldenTests {
         let decoder = TransformerDecoder(weights: .random(configuration, seed: golden.seed), kvBlocks: 4)
         decoder.step([StepEntry(blocks: blocks(24), start: 0, tokens: golden.prompt[...])])
         let logits = decoder.logits(ofRow: 0)
-        let computed = golden.last_top16_ids.map { logits[$0] }
-        #expect(distance(computed, golden.last_top16_logits.map { Float($0) }) < Self.tolerance)
+        let computed = golden.lastTop16Ids.map { logits[$0] }
+        #expect(distance(computed, golden.lastTop16Logits.map { Float($0) }) < Self.tolerance)
 
         var tokens = golden.prompt
         while tokens.count < 48 {
             tokens.append(decoder.greedyToken(ofRow: 0))
             decoder.step([StepEntry(blocks: blocks(48), start: tokens.count - 1, tokens: tokens.suffix(1))])
         }
-        #expect(golden.min_margin > 2 * Double(Self.tolerance))
+        #expect(golden.minMargin > 2 * Double(Self.tolerance))
         #expect(Array(tokens.dropFirst(24)) == golden.greedy)
     }
-
-    #if DEBUG
-        static let shapes = ["prng-256"]
-    #else
-        static let shapes = ["prng-256", "prng-15m"]
-    #endif
 }

@@ -46,8 +46,12 @@ struct ModelFileTests {
             (#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0]}}"#, "a"),
             (#"{"a":{"dtype":"F32","shape":[-2,-2],"data_offsets":[0,16]}}"#, "a"),
             (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, "a"),
-            (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#, "b"),
-            (#"{"a":{"dtype":"F32","shape":[1]}}"#, "header"), (#"{"a":7}"#, "header"), ("[]", "header"), ("{", "header"),
+            (
+                #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
+                "b"
+            ),
+            (#"{"a":{"dtype":"F32","shape":[1]}}"#, "header"), (#"{"a":7}"#, "header"), ("[]", "header"),
+            ("{", "header"),
             (#"{"a":{"dtype":"F32","shape":[1e99],"data_offsets":[0,4]}}"#, "header"),
         ])
     func wrong(header: String, part: String) throws {
@@ -67,13 +71,15 @@ struct ModelFileTests {
 
     @Test("Another shape, another type and an absent tensor are refused by name")
     func tensors() throws {
-        let header = #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"i":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}"#
+        let header =
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"i":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}"#
         try with(file(header, data: 16)) { path in
             let file = try SafetensorsFile(path)
             #expect(throws: ModelFileError(file: path, part: "a", problem: "has the shape [2], expected [1, 2]")) {
                 try file.floats("a", shape: [1, 2])
             }
-            #expect(throws: ModelFileError(file: path, part: "i", problem: "is of type I64, expected F32, F16 or BF16")) {
+            #expect(throws: ModelFileError(file: path, part: "i", problem: "is of type I64, expected F32, F16 or BF16"))
+            {
                 try file.floats("i", shape: [1])
             }
             #expect(throws: ModelFileError(file: path, part: "z", problem: "is not in the file")) {
@@ -151,7 +157,8 @@ struct ModelFileTests {
         }
     }
 
-    @Test("A configuration that is no JSON or lacks a key is refused", arguments: ["", "{", "{}", "[]", "null", "\u{0}"])
+    @Test(
+        "A configuration that is no JSON or lacks a key is refused", arguments: ["", "{", "{}", "[]", "null", "\u{0}"])
     func notJSON(text: String) throws {
         try with(Array(text.utf8)) { path in
             #expect(throws: ModelFileError.self) { try ModelConfiguration(file: path) }

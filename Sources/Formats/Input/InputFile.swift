@@ -1,4 +1,5 @@
 import CZlib
+import Units
 
 #if canImport(Glibc)
     import Glibc
@@ -20,10 +21,17 @@ final class InputFile {
     private var inflater: Inflater?
     /// The first bytes, read to recognise gzip and handed out before the rest.
     private var peeked: ArraySlice<UInt8> = []
+    private var builder: DigestBuilder?
+
+    /// The digest of the file as it lies on disk, once all of it is read; `nil` when it was not asked for.
+    var digest: Digest? { builder?.digest }
 
     /// Opens `path`; problems are reported under `name`.
-    init(path: String, name: String) throws(InputError) {
+    ///
+    /// - Parameter digesting: Whether to take the file's digest while reading.
+    init(path: String, name: String, digesting: Bool = false) throws(InputError) {
         self.name = name
+        builder = digesting ? DigestBuilder() : nil
         var status = stat()
         guard stat(path, &status) == 0 else { throw InputError(file: name, problem: .unreadable(lastErrorText())) }
         // A pipe or a device could block or never end: only plain files are read.
@@ -55,10 +63,12 @@ final class InputFile {
             let count = min(peeked.count, buffer.count)
             buffer.copyBytes(from: peeked.prefix(count))
             peeked = peeked.dropFirst(count)
+            builder?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             return count
         }
         let count = fread(buffer.baseAddress, 1, buffer.count, handle)
         if count == 0, ferror(handle) != 0 { throw InputError(file: name, problem: .unreadable(lastErrorText())) }
+        builder?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         return count
     }
 

@@ -1,3 +1,5 @@
+import Units
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -25,8 +27,11 @@ final class LineScanner {
 
     var name: String { file.name }
 
-    init(path: String, name: String) throws(InputError) {
-        file = try InputFile(path: path, name: name)
+    /// The digest of the file, once all of it is read; `nil` when it was not asked for.
+    var digest: Digest? { file.digest }
+
+    init(path: String, name: String, digesting: Bool = false) throws(InputError) {
+        file = try InputFile(path: path, name: name, digesting: digesting)
         buffer = .allocate(byteCount: Self.longestLine + InputFile.chunk, alignment: 16)
     }
 

@@ -11,7 +11,7 @@ public enum EngineProfileFile {
 
     /// Reads the profile in the file at `path`.
     ///
-    /// - Throws: `InvalidInput` with every problem: a missing or unknown key, a number out of its range, another layout.
+    /// - Throws: `InvalidInput` with every problem: a missing or unknown key, a number out of range, another layout.
     public static func read(path: String) throws(InvalidInput) -> EngineProfile {
         let log = DiagnosticLog()
         let profile = TextFile.yaml(path: path, name: path, log: log).flatMap { read($0.root, in: $0.file) }

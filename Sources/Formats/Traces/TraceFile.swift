@@ -8,6 +8,8 @@ public struct Trace: Sendable {
     public var records: [TraceRecord]
     /// What the reader did to the times, one sentence each; empty when nothing.
     public var notes: [String]
+    /// Of the file as it lies on disk.
+    public var digest: Digest
 }
 
 /// Reads request traces in the formats of `TraceFormat`.
@@ -24,30 +26,30 @@ public enum TraceFile {
     /// - Throws: `InputError` with the line of the first record that is not one: a missing, cut, damaged or binary
     ///   file, a field that is no number or out of its range, a time before the one before it, or no record at all.
     public static func read(path: String, name: String? = nil, format: TraceFormat? = nil) throws(InputError) -> Trace {
-        let lines = try LineScanner(path: path, name: name ?? path)
+        let lines = try LineScanner(path: path, name: name ?? path, digesting: true)
         guard let first = try lines.next() else { throw InputError(file: lines.name, problem: .empty) }
         guard let format = format ?? TraceFormat.recognise(first) else {
             throw InputError(
                 file: lines.name, line: 1, problem: .unknownFormat(known: TraceFormat.allCases.map(\.rawValue)))
         }
+        var records: [TraceRecord]
+        var notes: [String] = []
         switch format {
         case .azure:
             try require(TraceFormat.azureHeader, is: first, in: lines)
             var parser = AzureTraceLine()
-            let records = try readRecords(lines, first: nil) { fields throws(InputError) in try parser.read(&fields) }
-            return Trace(format: format, records: records, notes: [])
+            records = try readRecords(lines, first: nil) { fields throws(InputError) in try parser.read(&fields) }
         case .csv:
             try require(TraceFormat.csvHeader, is: first, in: lines)
-            let records = try readRecords(lines, first: nil) { fields throws(InputError) in try plainTraceLine(&fields)
-            }
-            return Trace(format: format, records: records, notes: [])
+            records = try readRecords(lines, first: nil) { fields throws(InputError) in try plainTraceLine(&fields) }
         case .mooncake:
-            var records = try readRecords(lines, first: first) { fields throws(InputError) in
+            records = try readRecords(lines, first: first) { fields throws(InputError) in
                 try mooncakeTraceLine(&fields)
             }
-            let notes = TickSpread.apply(to: &records)
-            return Trace(format: format, records: records, notes: notes)
+            notes = TickSpread.apply(to: &records)
         }
+        guard let digest = lines.digest else { preconditionFailure("a trace was read without its digest") }
+        return Trace(format: format, records: records, notes: notes, digest: digest)
     }
 
     private static func require(

@@ -10,8 +10,8 @@ public enum TraceFormat: String, Hashable, Sendable, Codable, CaseIterable {
     ///
     /// - Source: kvcache-ai/Mooncake, `FAST25-release/traces`.
     case mooncake
-    /// Plain CSV with the header `offset_s,prompt_tokens,output_tokens`: seconds since the start of the trace with up to
-    /// nine decimals, in order; then two whole numbers of at least 1.
+    /// Plain CSV with the header `offset_s,prompt_tokens,output_tokens`: seconds since the start of the trace with up
+    /// to nine decimals, in order; then two whole numbers of at least 1.
     case csv
 
     static let azureHeader = "TIMESTAMP,ContextTokens,GeneratedTokens"

@@ -34,6 +34,11 @@ final class MapReader {
         }
     }
 
+    /// A map without a key, for one that was left out: everything in it has its default.
+    static func empty(in file: ReadFile, at position: Position) -> MapReader {
+        MapReader(YAMLNode(content: .map([]), position: position), what: "map", in: file)
+    }
+
     /// The value of `key`; asking makes the key known.
     func node(_ key: String) -> YAMLNode? {
         if !asked.contains(key) { asked.append(key) }

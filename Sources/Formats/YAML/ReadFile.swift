@@ -80,11 +80,11 @@ struct ReadFile {
     }
 }
 
-/// Text for a message: control characters as escapes, cut after 60 characters.
-func shown(_ text: String) -> String {
-    let head = text.unicodeScalars.prefix(60).map { scalar in
+/// Text for a message: control characters as escapes, cut after `limit` characters.
+func shown(_ text: String, limit: Int = 60) -> String {
+    let head = text.unicodeScalars.prefix(limit).map { scalar in
         scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
             ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
     }
-    return head.joined() + (text.unicodeScalars.count > 60 ? "…" : "")
+    return head.joined() + (text.unicodeScalars.count > limit ? "…" : "")
 }

@@ -1,0 +1,72 @@
+import Pricing
+import Scaling
+import Simulation
+
+/// What is needed to get the same result again, and to see that it is the same.
+struct ProvenancePanel {
+    private let content: ReportContent
+
+    init(_ content: ReportContent) { self.content = content }
+
+    var panel: Panel {
+        Panel(
+            id: "provenance", title: "Provenance",
+            lead: "The same version, files and seed give the same bytes.",
+            body: """
+                <pre><code>\(content.command)</code></pre>
+                \(facts.html)
+                \(files.html)
+                \(prices.html)
+                """)
+    }
+
+    private var facts: Facts {
+        let result = content.result
+        return Facts(html: [
+            ("Version", "Tidegate \(content.version)"), ("Seed", "\(String(result.seed))"),
+            ("Replications", "\(replications)"), ("Policy", "\(result.policy) (\(result.policyFile.name))"),
+            ("Policy digest", "<code>\(result.policyFile.digest)</code>"), ("Parameters", parameters),
+            ("Fingerprint", "<code>\(result.fingerprint)</code>"),
+        ])
+    }
+
+    /// One line for each; a policy's own engine profile is long and opens on demand.
+    private var parameters: HTML {
+        guard case .map(let values) = content.result.policyFile.parameters, !values.isEmpty else { return "none" }
+        let lines = values.sorted { $0.key < $1.key }.map { name, value -> HTML in
+            let text = value.canonicalJSON
+            return text.utf8.count <= 100
+                ? "<li><code>\(name): \(text)</code></li>"
+                : "<li><details><summary><code>\(name)</code></summary><code>\(text)</code></details></li>"
+        }
+        return "<ul class=\"plain\">\(lines)</ul>"
+    }
+
+    private var replications: String {
+        guard let estimates = content.estimates else { return "1: the figures have no intervals" }
+        return "\(estimates.replications); varied: \(estimates.varied)"
+    }
+
+    private var files: Table {
+        var table = Table("Files read", header: ["File", "SHA-256"], textColumns: [0, 1])
+        for file in content.scenario.files {
+            table.add([HTML(escaping: file.name), "<code>\(file.digest)</code>"])
+        }
+        return table.wrapping([1])
+    }
+
+    /// The prices that were charged, not the whole book.
+    private var prices: Table {
+        var table = Table(
+            "Prices charged",
+            header: ["Offering", "USD per hour", "Billed by", "Minimum", "Read on", "Source"], textColumns: [0, 4, 5])
+        let book = content.scenario.priceBook
+        for price in book.prices where content.scenario.pools.contains(where: { $0.offering == price.offering }) {
+            table.add([
+                price.offering.description, price.rate.description, price.billing.increment.description,
+                price.billing.minimum.description, price.date, price.source,
+            ])
+        }
+        return table.wrapping([5])
+    }
+}

@@ -1,0 +1,42 @@
+import Simulation
+import Studies
+
+/// All that a report shows, as values: a page is a function of this and of nothing else.
+public struct ReportContent: Sendable {
+    public var scenario: Scenario
+    /// The run that the time lines, the bill and the decisions are of: the scenario's own seed, replication 0.
+    public var result: RunResult
+    /// `nil` without replications: figures then stand without intervals, and the page says so.
+    public var estimates: RunEstimates?
+    /// `nil` when a single policy was run.
+    public var comparison: Comparison?
+    /// Version of Tidegate.
+    public var version: String
+    /// What to type to get the same files again.
+    public var command: String
+    /// What the results do not contain, a sentence each.
+    public var leftOut: [String]
+
+    public init(
+        scenario: Scenario, result: RunResult, estimates: RunEstimates? = nil,
+        comparison: Comparison? = nil, version: String, command: String,
+        leftOut: [String] = ReportContent.standardLimits
+    ) {
+        self.scenario = scenario
+        self.result = result
+        self.estimates = estimates
+        self.comparison = comparison
+        self.version = version
+        self.command = command
+        self.leftOut = leftOut
+    }
+
+    /// What every simulation of this version leaves out.
+    public static let standardLimits = [
+        "Capacity is always there: no stock-outs, no spot reclaims, no crashes, no zone loss.",
+        "The network between client, gateway and replica takes no time.",
+        "Cold starts take the same time each time.",
+        "Prompts share no prefix: the prefix cache is empty for every request.",
+        "Storage, network traffic and the control plane are not priced; instances are.",
+    ]
+}

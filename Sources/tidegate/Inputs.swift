@@ -1,0 +1,79 @@
+import ArgumentParser
+import EngineModel
+import FleetModel
+import Formats
+import Foundation
+import Serving
+import Simulation
+
+/// Which scenario, and which engine profile in place of the one it names.
+struct ScenarioArguments: ParsableArguments {
+    @Argument(help: "A folder with a scenario.yaml, a YAML file, or the name of a folder under Scenarios/.")
+    var scenario: String
+
+    @Option(
+        name: .customLong("profile"),
+        help: ArgumentHelp(
+            "Use another engine profile for a pool, such as one calibrated here. May be repeated.", valueName: "POOL=FILE"))
+    var profiles: [String] = []
+
+    /// The scenario, complete and checked; every mistake is printed and none is left to be found later.
+    func read(console: Console) throws -> Scenario {
+        let path = try resolvedPath()
+        let reading = ScenarioReader.check(path: path)
+        for diagnostic in reading.diagnostics { console.alert("\(diagnostic)") }
+        guard var scenario = reading.scenario else { throw ExitCode.badData }
+        for replacement in profiles { try scenario.replaceProfile(replacement, console: console) }
+        return scenario
+    }
+
+    func resolvedPath() throws -> String {
+        for path in [scenario, "Scenarios/\(scenario)"] where FileManager.default.fileExists(atPath: path) { return path }
+        let known = (try? FileManager.default.contentsOfDirectory(atPath: "Scenarios"))?.filter {
+            FileManager.default.fileExists(atPath: "Scenarios/\($0)/scenario.yaml")
+        }
+        Console(isQuiet: false).alert(
+            """
+            \(scenario): error: there is no such scenario
+                give a folder with a scenario.yaml or a YAML file\
+            \(known.map { $0.isEmpty ? "" : "; under Scenarios/ there are: \($0.sorted().joined(separator: ", "))" } ?? "")
+            """)
+        throw ExitCode.missingInput
+    }
+}
+
+extension Scenario {
+    fileprivate mutating func replaceProfile(_ argument: String, console: Console) throws {
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else {
+            throw ValidationError("--profile takes POOL=FILE, such as --profile laptop=out/core-profile.json")
+        }
+        guard let pool = pools.firstIndex(where: { $0.id.name == parts[0] }) else {
+            throw ValidationError(
+                "there is no pool '\(parts[0])'; pools: \(pools.map(\.id.name).joined(separator: ", "))")
+        }
+        let profile: EngineProfile
+        do {
+            profile = try EngineProfileFile.read(path: parts[1])
+        } catch {
+            console.alert("\(error)")
+            throw ExitCode.badData
+        }
+        pools[pool].use(profile)
+    }
+}
+
+extension PoolConfiguration {
+    /// Takes the engine, its memory and its measured start-up stages from another profile.
+    fileprivate mutating func use(_ profile: EngineProfile) {
+        self.profile = profile
+        let blocks = Int(profile.kvTokens) / batcher.blockSize
+        batcher = BatcherConfiguration(
+            maxBatchedTokens: batcher.maxBatchedTokens, maxSequences: batcher.maxSequences, blockSize: batcher.blockSize,
+            totalBlocks: blocks, maxContext: min(Int(profile.maxContext), blocks * batcher.blockSize))
+        coldStart.provision = profile.coldStart.provision ?? coldStart.provision
+        coldStart.pull = profile.coldStart.pull ?? coldStart.pull
+        coldStart.load = profile.coldStart.load ?? coldStart.load
+        coldStart.warmUp = profile.coldStart.warmUp ?? coldStart.warmUp
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Reporting
+import Simulation
+import Studies
+
+/// Results as a terminal shows them.
+enum ResultText {
+    /// One screen on the run whose files were written.
+    static func replay(_ content: ReportContent, folder: String, wallSeconds: Double) -> String {
+        let result = content.result
+        func milliseconds(_ value: Double?) -> String { value.map { String(format: "%.0f ms", $0) } ?? "none" }
+        var lines = [
+            "\(result.scenario) with \(result.policy), seed \(result.seed)",
+            "  requests    \(result.outcomes.arrived) arrived, \(result.outcomes.completed) completed, "
+                + "\(result.outcomes.rejected) rejected, \(result.outcomes.failed) failed",
+            "  TTFT        p50 \(milliseconds(result.ttft.quantile(0.5)?.milliseconds)), "
+                + "p99 \(milliseconds(result.ttft.quantile(0.99)?.milliseconds))",
+            "  ITL         p50 \(milliseconds(result.itl.quantile(0.5)?.milliseconds)), "
+                + "p99 \(milliseconds(result.itl.quantile(0.99)?.milliseconds))",
+            "  replicas    " + String(format: "%.2f", result.pools.reduce(0) { $0 + $1.meanReplicas }) + " in the mean",
+        ]
+        for entry in result.sloClasses {
+            lines.append(
+                "  \(entry.isMet ? "✔" : "✘") SLO \(entry.sloClass.name): "
+                    + String(
+                        format: "%.2f %% of %.2f %%", 100 * entry.attainment, 100 * entry.sloClass.attainment))
+        }
+        for warning in result.warnings { lines.append("  note: \(warning)") }
+        lines.append("  cost        \(money(result.bill.total.dollars)), of which idle \(money(result.bill.idle.dollars))")
+        if let price = result.bill.total.per(result.outputTokens, scale: 1_000_000) {
+            lines.append("              \(money(price.dollars)) per million output tokens")
+        }
+        lines.append(String(format: "report: %@/report.html   (%.1f s)", folder as NSString, wallSeconds))
+        return lines.joined(separator: "\n")
+    }
+
+    /// The ranking, and how it fares on other plants.
+    static func comparison(_ comparison: Comparison) -> String {
+        let width = max(6, comparison.rows.map(\.policy.count).max() ?? 0)
+        let plants = comparison.rows.first?.variants.map(\.factor) ?? []
+        var lines = [
+            "rank  " + "policy".padded(to: width) + "        cost     SLO met  TTFT p99  replicas"
+                + plants.map { String(format: "   at %+.0f %% step time", 100 * ($0 - 1)) }.joined()
+        ]
+        for row in comparison.rows {
+            var line = (row.rank.map(String.init) ?? "–").padded(to: 6) + row.policy.padded(to: width)
+            line += money(row.cost.value).leftPadded(to: 12)
+            line += String(format: "%10.2f %%", 100 * row.attainment.value)
+            line += String(format: "%7.2f s", row.ttftP99.value / 1000)
+            line += String(format: "%10.2f", row.meanReplicas.value)
+            for variant in row.variants {
+                let place = variant.rank.map { "rank \($0)" } ?? "misses"
+                line += "   \(place) \(money(variant.cost.value))".leftPadded(to: 23)
+            }
+            lines.append(line)
+            if let interval = row.cost.ci95 {
+                lines.append(
+                    String(repeating: " ", count: 6)
+                        + "  95 %: \(money(interval.lower)) to \(money(interval.upper)); varied: \(comparison.varied)")
+            }
+        }
+        if !comparison.rows.contains(where: \.meetsSLO) { lines.append("No policy meets the SLO, so none is ranked.") }
+        return lines.joined(separator: "\n")
+    }
+
+    static func tuning(_ tuning: TuningOutcome) -> String {
+        let trials = tuning.trials.map { trial in
+            "\(trial.candidate)\(trial.meetsSLO ? "" : " (misses the SLO)") \(money(trial.cost))"
+        }
+        return "\(tuning.policy): \(tuning.parameter) \(tuning.chosen) chosen on seed \(tuning.seed) among "
+            + trials.joined(separator: ", ")
+    }
+
+    /// Dollars with cents and thousands marks.
+    static func money(_ dollars: Double) -> String {
+        let cents = String(format: "%.2f", dollars.magnitude)
+        var whole = Substring(cents.dropLast(3))
+        var groups: [Substring] = []
+        while whole.count > 3 {
+            groups.insert(whole.suffix(3), at: 0)
+            whole = whole.dropLast(3)
+        }
+        groups.insert(whole, at: 0)
+        return (dollars < 0 ? "-$" : "$") + groups.joined(separator: ",") + cents.suffix(3)
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(1, width - count)) }
+    fileprivate func leftPadded(to width: Int) -> String {
+        String(repeating: " ", count: max(1, width - count)) + self
+    }
+}

@@ -1,0 +1,149 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Reporting
+import Simulation
+import Store
+import Studies
+import Units
+
+/// Writes what a study yielded: the files, the record in the store, and what the user sees.
+struct Results {
+    let content: ReportContent
+    let arguments: StudyArguments
+    let console: Console
+    /// When the command began, and how long the runs took.
+    let startedAt: Date
+    let wallSeconds: Double
+    /// Requests of all runs of the study.
+    let requests: Int64
+
+    /// Writes every file of the output folder, or none.
+    func write() throws {
+        let result = content.result
+        var policyFile: String
+        var summary: String
+        do {
+            policyFile = try CanonicalJSON.encode(result.policyFile)
+            summary = try CanonicalJSON.encode(summaryDocument(speed: nil))
+        } catch {
+            preconditionFailure("a result that cannot be written: \(error)")
+        }
+        do {
+            try AtomicOutput.write(
+                [
+                    ("report.html", ReportPage(content).text),
+                    ("bill.csv", BillFile(result, weights: content.scenario.allocation).text),
+                    ("timeline.csv", TimelineFile(result).text), ("policy.json", policyFile), ("summary.json", summary),
+                ], to: arguments.output)
+        } catch {
+            console.alert("\(error)")
+            throw ExitCode.cannotWrite
+        }
+        try record(summary: summary)
+    }
+
+    /// Prints the summary as JSON with the speed of the runs.
+    func printJSON() throws {
+        let speed = RunSpeed(wallSeconds: wallSeconds, requestsPerWallSecond: Double(requests) / max(wallSeconds, 1e-9))
+        print(try CanonicalJSON.encode(summaryDocument(speed: speed)), terminator: "")
+    }
+
+    private func summaryDocument(speed: RunSpeed?) -> SummaryDocument {
+        var summary = RunSummary(content.result, estimates: content.estimates)
+        summary.run = speed
+        return SummaryDocument(summary: summary, comparison: content.comparison)
+    }
+
+    private func record(summary: String) throws {
+        guard let path = arguments.storePath else { return }
+        let folder = URL(filePath: path).deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let store = try RunStore(path: path)
+            let result = content.result
+            try store.record(
+                RunRecord(
+                    startedAt: Instant(nanoseconds: Int64(startedAt.timeIntervalSince1970 * 1000) * 1_000_000),
+                    scenario: result.scenario, policy: result.policy, policyDigest: result.policyFile.digest,
+                    seed: result.seed, replications: content.estimates?.replications ?? 1,
+                    fingerprint: result.fingerprint, cost: result.bill.total,
+                    outputFolder: URL(filePath: arguments.output).standardizedFileURL.path, version: Version.current,
+                    summary: summary))
+            try store.close()
+        } catch {
+            // The files are written; only the record is missing.
+            console.alert("\(path): warning: the run is not recorded: \(error)")
+        }
+    }
+}
+
+/// A summary, and beside it the comparison it came out of.
+private struct SummaryDocument: Encodable {
+    var summary: RunSummary
+    var comparison: Comparison?
+
+    func encode(to encoder: any Encoder) throws {
+        try summary.encode(to: encoder)
+        guard let comparison else { return }
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(comparison.rows.map(Row.init), forKey: .policies)
+    }
+
+    private enum Key: String, CodingKey { case policies }
+
+    private struct Row: Encodable {
+        var policy: String
+        var rank: Int?
+        var digest: String
+        var totalUSD: Estimate
+        var attainment: Estimate
+        var ttftP99: Estimate
+        var itlP99: Estimate
+        var meanReplicas: Estimate
+        var aboveBest: Estimate?
+        var variants: [Variant]
+
+        init(_ row: ComparisonRow) {
+            policy = row.policy
+            rank = row.rank
+            digest = row.policyDigest
+            totalUSD = row.cost
+            attainment = row.attainment
+            ttftP99 = row.ttftP99
+            itlP99 = row.itlP99
+            meanReplicas = row.meanReplicas
+            aboveBest = row.costAboveBest
+            variants = row.variants.map(Variant.init)
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case policy, rank, digest, attainment, variants
+            case totalUSD = "total_usd"
+            case ttftP99 = "ttft_p99_ms"
+            case itlP99 = "itl_p99_ms"
+            case meanReplicas = "replicas_mean"
+            case aboveBest = "usd_above_best"
+        }
+    }
+
+    private struct Variant: Encodable {
+        var factor: Double
+        var rank: Int?
+        var totalUSD: Estimate
+        var attainment: Estimate
+
+        init(_ variant: PlantVariant) {
+            factor = variant.factor
+            rank = variant.rank
+            totalUSD = variant.cost
+            attainment = variant.attainment
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case rank, attainment
+            case factor = "plant_factor"
+            case totalUSD = "total_usd"
+        }
+    }
+}
