@@ -118,7 +118,8 @@ enum Fixture {
                 PlantVariant(
                     factor: 0.85, cost: near(cost * 0.9, 0.02), attainment: near(attainment, 0.001), rank: faster),
                 PlantVariant(
-                    factor: 1.15, cost: near(cost * 1.1, 0.02), attainment: near(attainment - 0.04, 0.01), rank: slower),
+                    factor: 1.15, cost: near(cost * 1.1, 0.02), attainment: near(attainment - 0.04, 0.01),
+                    rank: slower),
             ])
     }
 }
