@@ -12,7 +12,7 @@ public struct BillLine: Hashable, Sendable {
     public let cost: USD
     /// Who pays it. Sums to `cost`.
     public let split: CostSplit
-    /// Time in steps by tenant index, divided as its cost is: sums to the record's, or to zero without a weighted token.
+    /// Time in steps by tenant index, divided as its cost is: sums to the record's, or to zero without tokens.
     public let busy: [TimeSpan]
 
     init(usage: UsageRecord, price: Price, weights: AllocationWeights) {

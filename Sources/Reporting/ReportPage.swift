@@ -6,7 +6,7 @@ import Units
     import Foundation
 #endif
 
-/// `report.html`: one file that opens from disk, needs no script and no network, and is the same bytes for the same run.
+/// `report.html`: one file that opens from disk, without script or network, the same bytes for the same run.
 public struct ReportPage: Sendable {
     public let text: String
 

@@ -6,8 +6,8 @@ import Units
 /// A run's own files are the result; the store is an index of them. So a store that cannot be opened or written is an
 /// error to report beside the result, never a reason to lose it: write the files first.
 ///
-/// One connection with SQLite's default journal: a run is recorded now and then, so a pool of connections or a write-ahead
-/// log has nothing to offer here, and a single file is easier to copy.
+/// One connection with SQLite's default journal: a run is recorded now and then, so a pool of connections or a
+/// write-ahead log has nothing to offer here, and a single file is easier to copy.
 public final class RunStore: Sendable {
     /// How long to wait for another process that is writing.
     public static let patience = TimeSpan.seconds(5)

@@ -29,7 +29,7 @@ enum Fixture {
             heldOutDescription: "whole (chunk, batch, context) combinations"),
         notes: ["Host overhead is assumed."])
 
-    static func scenario(hours: Int64, pools: Int = 2, rate: Double = 3) -> Scenario {
+    static func scenario(hours: Int64, pools: Int = 2, rate: Double = 2) -> Scenario {
         let offerings = [CapacityType.onDemand, .spot].map {
             Offering(provider: "acme-cloud", instanceType: "gpu-2x", zone: "eu-1a", capacityType: $0)
         }
@@ -81,7 +81,7 @@ enum Fixture {
         try Simulation.run(scenario, policy: policy ?? scenario.policies[0], options: options)
     }
 
-    static let scenario = scenario(hours: 2)
+    static let scenario = scenario(hours: 1)
     /// Three replications, made once for all tests.
     static let runs = (0..<3).map { try! run(scenario, options: RunOptions(replication: $0)) }
     static var result: RunResult { runs[0] }
@@ -118,7 +118,8 @@ enum Fixture {
                 PlantVariant(
                     factor: 0.85, cost: near(cost * 0.9, 0.02), attainment: near(attainment, 0.001), rank: faster),
                 PlantVariant(
-                    factor: 1.15, cost: near(cost * 1.1, 0.02), attainment: near(attainment - 0.04, 0.01), rank: slower),
+                    factor: 1.15, cost: near(cost * 1.1, 0.02), attainment: near(attainment - 0.04, 0.01),
+                    rank: slower),
             ])
     }
 }

@@ -1,6 +1,6 @@
 /// One drawing: a plane between two scales, and marks on it.
 ///
-/// Marks take their colour from a class `c1` to `c6` of the style sheet, so that light, dark and print share one drawing.
+/// Marks take their colour from a class `c1` to `c6` of the style sheet, so light, dark and print share one drawing.
 struct Chart {
     struct Point {
         var x: Double

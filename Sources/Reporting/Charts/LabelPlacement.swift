@@ -18,7 +18,7 @@ struct LabelPlacement {
     /// Keeps names off the dot at (`x`, `y`).
     mutating func occupy(x: Double, y: Double) { taken.append(Box(x0: x - 8, x1: x + 8, y0: y - 8, y1: y + 8)) }
 
-    /// The name of the dot at (`x`, `y`), in the first free place of: right, left, above, below. To the right when none is.
+    /// The name of the dot at (`x`, `y`), in the first free place: right, left, above, below; right when none is free.
     mutating func place(_ name: String, x: Double, y: Double) -> HTML {
         // A character of the page's font is about 6.6 units wide at this size.
         let length = Double(name.count) * 6.6 + 4

@@ -4,7 +4,7 @@ import Pricing
 import Simulation
 import Units
 
-/// `bill.csv`: the bill as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification, readable by any tool for it.
+/// `bill.csv`: the bill as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification, which many tools read.
 ///
 /// One row for each tenant that an instance served in a charge period, and one under the sub-account `idle` for what no
 /// tenant used. Amounts are plain decimals in USD, times are UTC and half-open, and an empty field is null.

@@ -91,8 +91,8 @@ func latency(milliseconds: Double?) -> String {
 
 func latency(_ span: TimeSpan?) -> String { latency(milliseconds: span?.milliseconds) }
 
-/// `text` without zeros that end a fraction: `2.00 s` is `2 s`, `$12.50` is `$12.5`. For what is exact by design, such as
-/// ticks and targets; a measured figure keeps its digits.
+/// `text` without zeros that end a fraction: `2.00 s` is `2 s`. For what is exact by design, such as ticks and targets;
+/// a measured figure keeps its digits.
 func trimmed(_ text: String) -> String {
     guard let point = text.firstIndex(of: ".") else { return text }
     var end = text[text.index(after: point)...].firstIndex { !$0.isASCII || !$0.isNumber } ?? text.endIndex

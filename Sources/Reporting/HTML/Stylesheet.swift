@@ -1,6 +1,6 @@
 /// The look of the page: one column of cards, tabular figures, the colours of Okabe and Ito.
 ///
-/// Those eight colours stay apart for readers with any common colour deficiency; here each also has its own dash or hatch.
+/// Their colours stay apart under every common colour deficiency; here a dash or a hatch tells marks apart as well.
 ///
 /// - Source: Okabe and Ito, "Color Universal Design", 2008.
 enum Stylesheet {
@@ -113,7 +113,8 @@ enum Stylesheet {
         footer{color:var(--soft);font-size:13px;margin-top:22px;overflow-wrap:anywhere}
         @media (max-width:760px){body{padding:18px 12px 40px}h1{font-size:26px}section{padding:18px 16px 20px}\
         .pair{grid-template-columns:1fr}.facts{grid-template-columns:1fr}.facts dt{border-bottom:0;padding-bottom:0}\
-        .facts dd{padding-top:0}.tile .figure{font-size:23px}.tiles{grid-template-columns:1fr 1fr}.tile:last-child:nth-child(odd){grid-column:1/-1}}
+        .facts dd{padding-top:0}.tile .figure{font-size:23px}.tiles{grid-template-columns:1fr 1fr}\
+        .tile:last-child:nth-child(odd){grid-column:1/-1}}
         @media print{:root{--ink:#000;--soft:#444;--page:#fff;--card:#fff;--edge:#bbb;--grid:#ddd;--good:#00573c;\
         --bad:#8a2f05;--good-ground:#fff;--bad-ground:#fff;--link:#000;--wash:#fff;--blue:#0072b2;--orange:#e69f00;\
         --green:#009e73;--pink:#cc79a7;--sky:#56b4e9;--red:#d55e00}

@@ -1,6 +1,6 @@
 import Studies
 
-/// Policies side by side: what each costs, whether it keeps the promise, and whether the order survives a wrong profile.
+/// Policies side by side: what each costs, whether it keeps the promise, whether the order survives a wrong profile.
 struct ComparisonPanel {
     private let comparison: Comparison
     /// The policy the rest of the page is about.

@@ -24,8 +24,8 @@ struct CostPanel {
     private var lead: String {
         guard bill.total > .zero else { return "Nothing was charged for." }
         let used = bill.total - bill.idle
-        return
-            "Of \(money(bill.total)), \(money(used)) (\(percent(used.dollars / bill.total.dollars))) ran steps for tenants; "
+        let share = percent(used.dollars / bill.total.dollars)
+        return "Of \(money(bill.total)), \(money(used)) (\(share)) ran steps for tenants; "
             + "\(money(bill.idle)) was paid for time that served nobody."
     }
 

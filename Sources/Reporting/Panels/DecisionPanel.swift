@@ -56,8 +56,8 @@ struct DecisionPanel {
                 """
         }
         return """
-            <div class="scroll"><svg class="wide" viewBox="0 0 900 \(floor + 24)" role="img"><title>Changes of target over \
-            time</title><desc>\(marks.count) changes; upward marks add replicas, downward marks take them away.</desc>
+            <div class="scroll"><svg class="wide" viewBox="0 0 900 \(floor + 24)" role="img">\
+            <title>Changes of target over time</title><desc>\(marks.count) changes; upward marks add replicas, downward marks take them away.</desc>
             \(ticks)\(names)\(marks)</svg></div>
             <ul class="legend"><li>▲ more replicas</li><li>▼ fewer replicas</li></ul>
             """
@@ -69,7 +69,7 @@ struct DecisionPanel {
         let first = table(
             total <= Self.inSight
                 ? "All decisions that changed a target or met a guard"
-                : "The first \(Self.inSight) of \(grouped(Int64(total))) decisions that changed a target or met a guard",
+                : "The first \(Self.inSight) of \(grouped(Int64(total))) that changed a target or met a guard",
             listed.prefix(Self.inSight))
         guard listed.count > Self.inSight else { return first.html }
         let range = "Decisions \(Self.inSight + 1) to \(listed.count) of \(grouped(Int64(total)))"

@@ -16,8 +16,8 @@ struct ModelCard {
             body: HTML(
                 pools.map { pool -> HTML in
                     let heading: HTML = pools.count > 1 ? "<h3>\(pool.id.name)</h3>" : ""
-                    return
-                        "\(heading)\(Facts(Self.engine(pool.profile) + Self.setup(pool)).html)\(Self.notes(pool.profile))"
+                    let facts = Facts(Self.engine(pool.profile) + Self.setup(pool))
+                    return "\(heading)\(facts.html)\(Self.notes(pool.profile))"
                 }))
     }
 
@@ -57,8 +57,9 @@ struct ModelCard {
         [
             (
                 "Scheduler",
-                "at most \(grouped(Int64(pool.batcher.maxBatchedTokens))) tokens and \(pool.batcher.maxSequences) sequences "
-                    + "in a step; \(grouped(Int64(pool.batcher.totalBlocks))) KV blocks of \(pool.batcher.blockSize) tokens"
+                "at most \(grouped(Int64(pool.batcher.maxBatchedTokens))) tokens and "
+                    + "\(pool.batcher.maxSequences) sequences in a step; \(grouped(Int64(pool.batcher.totalBlocks))) KV blocks of "
+                    + "\(pool.batcher.blockSize) tokens"
             ),
             (
                 "Router",
@@ -71,16 +72,16 @@ struct ModelCard {
             ),
             (
                 "Replicas",
-                "\(pool.bounds.minimum) to \(pool.bounds.maximum), \(pool.initialReplicas) at the start; drains for at most "
-                    + spelled(pool.drainDeadline)
+                "\(pool.bounds.minimum) to \(pool.bounds.maximum), \(pool.initialReplicas) at the start; "
+                    + "drains for at most \(spelled(pool.drainDeadline))"
             ),
         ]
     }
 
     private static func notes(_ profile: EngineProfile) -> HTML {
         guard !profile.notes.isEmpty else { return "" }
-        return
-            "<h3>Notes on the profile</h3><ul class=\"prose\">\(profile.notes.map { note -> HTML in "<li>\(note)</li>" })</ul>"
+        let items = profile.notes.map { note -> HTML in "<li>\(note)</li>" }
+        return "<h3>Notes on the profile</h3><ul class=\"prose\">\(items)</ul>"
     }
 }
 

@@ -108,7 +108,8 @@ struct QueuePanel {
             let total = "\(spelled(pool.coldStart.total)) from request to ready"
             return """
                 <p class="small">\(pool.id.name): \(total)</p><svg class="wide" viewBox="0 0 900 20" role="img">\
-                <title>Cold start of \(pool.id.name)</title><desc>\(Self.described(pool.coldStart))</desc>\(stages)</svg>
+                <title>Cold start of \(pool.id.name)</title><desc>\(Self.described(pool.coldStart))</desc>\
+                \(stages)</svg>
                 <ul class="legend">\(Self.key(pool.coldStart))</ul>
                 """
         }
