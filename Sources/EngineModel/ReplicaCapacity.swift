@@ -31,13 +31,18 @@ public struct ReplicaLimits: Hashable, Sendable, Codable {
 /// output tokens, the first of which comes out of its prefill, so a step decodes D = x·(O − 1) sequences and prefills
 /// x·I tokens, whatever its duration s; hence the rate is x / s(x), and no fixed point has to be iterated.
 ///
-/// Approximations, each on the careful side or second order:
+/// Approximations:
 /// - all requests have the mean lengths; the spread of lengths enters only through `deviations`;
 /// - requests that enter in one step are Poisson, so a share max(1 − e⁻ˣ, x·I / budget) of steps carries prefill, and
 ///   s is the average of the two kinds of step, weighted with that share;
 /// - a decoding sequence has produced half its output; its context is I + (O − 2) / 2;
-/// - the batch size varies like the number in an M/G/∞ system, with a variance equal to its mean;
+/// - the batch varies as in a system whose steps grow with it, linearised around the mean;
 /// - waiting for the token budget is that of an M/D/1 queue served one chunk a step; its tail is exponential.
+///
+/// A varying batch makes the true means larger, the more so near saturation. Measured against the simulator, for an
+/// invented engine and requests of 1155 + 211 tokens, fixed and lognormal: mean TPOT came out 1 % too low at 0.3 of
+/// `largestRate`, 2 and 6 % at 0.8, 4 and 10 % at 1.0; mean TTFT 7 to 48 %. Of a single replica's requests 99 and 95 %
+/// met their TPOT at 0.9 of that rate; a fleet behind one router varies less than one replica.
 ///
 /// - Source: the state-dependent service rate of continuous batching follows the queueing model of llm-d's variant
 ///   autoscaler ("inferno"); the two-regime step time is `StepTimeCoefficients`.
@@ -178,11 +183,22 @@ private struct SteadyState {
         min(1, max(1 - exp(-load), load * prompt / budget(load)))
     }
 
+    /// Variance of the batch over its mean.
+    ///
+    /// A larger batch makes longer steps and stays longer: where the mean is n, arrivals come at λ and leave at
+    /// n / (O·s(n)), so small deviations die out at (1 − ε) / (O·s) with ε = n·s′(n) / s, and the variance is n / (1 − ε).
+    /// Without the feedback that is M/G/∞ and its Poisson batch; towards saturation it grows without end.
+    private func overdispersion(_ load: Double) -> Double {
+        let step = 0.01
+        let elasticity = (meanStep(load * (1 + step)) / meanStep(load) - 1) / step
+        return 1 / (1 - min(max(0, elasticity), 0.95))
+    }
+
     /// The load whose batch is `deviations` standard deviations of the batch larger.
     func raised(_ load: Double, deviations: Double) -> Double {
         let decoding = decodeSequences(load)
         guard decoding > 0 else { return load }
-        return load * (1 + deviations / decoding.squareRoot())
+        return load * (1 + deviations * (overdispersion(load) / decoding).squareRoot())
     }
 
     /// Whether the batch, `deviations` above its mean, respects sequences, KV tokens and the budget of a step.
@@ -195,7 +211,7 @@ private struct SteadyState {
         let running = decoding + prefilling
         // Below one sequence it is the queue that varies and not the batch: one that fits alone can always run.
         guard running > 0.5 else { return true }
-        let high = running + deviations * running.squareRoot()
+        let high = running + deviations * (overdispersion(load) * running).squareRoot()
         return high <= Double(limits.maxSequences)
             && high * context(decoding: decoding, prefilling: prefilling) <= Double(limits.kvTokens)
     }

@@ -143,10 +143,15 @@ extension QueueingCase {
 }
 
 extension QueueingCase {
-    /// Requests of one of twenty runs that make the interval's half-width about 2 % of the wait: its variance grows as
-    /// the load comes near 1, and with more servers fewer requests wait at all.
+    /// Requests of one of twenty runs that make the interval's half-width 2 to 3 % of the wait: its variance grows as the
+    /// load comes near 1, and with more servers fewer requests wait at all.
     public var requestsPerRun: Int {
-        let light = servers == 1 ? 15_000 : 60_000
-        return load > 0.6 ? (service == .constant ? 80_000 : 160_000) : light
+        switch (service, servers, load > 0.6) {
+        case (.exponential, 1, true): 90_000
+        case (.exponential, _, true): 110_000
+        case (.constant, _, true): 60_000
+        case (.exponential, 2..., false): 75_000
+        default: 15_000
+        }
     }
 }

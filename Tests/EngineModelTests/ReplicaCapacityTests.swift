@@ -75,6 +75,20 @@ struct ReplicaCapacityTests {
         #expect(try #require(capacity.meanTTFT(rate: quick)) < ttft.seconds)
     }
 
+    @Test("Head-room is in standard deviations of a batch that feeds back on its own steps", arguments: [0.0, 1, 2])
+    func headroom(deviations: Double) throws {
+        let stepTime = StepTimeCoefficients(
+            decode: .init(constant: 10e6, perSequence: 200e3, perContextToken: 0),
+            mixed: .init(constant: 10e6, perPrefillToken: 0, perSequence: 200e3))
+        let capacity = Self.capacity(stepTime, prompt: 1, output: 1001)
+        let rate = capacity.largestRate(ttft: nil, tpot: .milliseconds(30), deviations: deviations)
+        let batch = try #require(capacity.meanDecodeSequences(rate: rate))
+        // The step is 10 ms + 0.2 ms × n, its elasticity ε is the share of the second term, and the variance n / (1 − ε).
+        let elasticity = 0.0002 * batch / (0.010 + 0.0002 * batch)
+        let high = batch + deviations * (batch / (1 - elasticity)).squareRoot()
+        #expect((0.010 + 0.0002 * high - 0.030).magnitude < 0.0001)
+    }
+
     @Test("A slower engine, longer requests and tighter limits each carry less")
     func orderings() {
         func rate(_ capacity: ReplicaCapacity) -> Double {

@@ -136,12 +136,13 @@ extension ScenarioBuilder {
             else { return nil }
             let trace: Trace
             do throws(InputError) {
-                trace = try TraceFile.read(path: path, format: format)
+                trace = try TraceFile.read(path: path, format: format, digesting: true)
             } catch {
                 file.log.add(error.diagnostic)
                 return nil
             }
-            folder.note(SourceFile(name: ScenarioFolder.portable(reference), digest: trace.digest.hexadecimal))
+            guard let digest = trace.digest else { preconditionFailure("no digest of '\(path)'") }
+            folder.note(SourceFile(name: ScenarioFolder.portable(reference), digest: digest.hexadecimal))
             for note in trace.notes { file.warning(traceMap.position(of: "file"), "\(map.what): \(note)") }
             let traffic = TraceTraffic(
                 name: parts.name, pool: parts.pool, tenants: parts.shares, sloClass: parts.sloClass,

@@ -8,8 +8,8 @@ public struct Trace: Sendable {
     public var records: [TraceRecord]
     /// What the reader did to the times, one sentence each; empty when nothing.
     public var notes: [String]
-    /// Of the file as it lies on disk.
-    public var digest: Digest
+    /// Of the file as it lies on disk; `nil` when it was not asked for.
+    public var digest: Digest?
 }
 
 /// Reads request traces in the formats of `TraceFormat`.
@@ -23,10 +23,13 @@ public enum TraceFile {
     ///   - path: A plain or gzip file.
     ///   - name: The name to report problems under; the path when `nil`.
     ///   - format: Recognised from the first line when `nil`.
+    ///   - digesting: Whether to take the file's digest too, which costs more than reading it.
     /// - Throws: `InputError` with the line of the first record that is not one: a missing, cut, damaged or binary
     ///   file, a field that is no number or out of its range, a time before the one before it, or no record at all.
-    public static func read(path: String, name: String? = nil, format: TraceFormat? = nil) throws(InputError) -> Trace {
-        let lines = try LineScanner(path: path, name: name ?? path, digesting: true)
+    public static func read(
+        path: String, name: String? = nil, format: TraceFormat? = nil, digesting: Bool = false
+    ) throws(InputError) -> Trace {
+        let lines = try LineScanner(path: path, name: name ?? path, digesting: digesting)
         guard let first = try lines.next() else { throw InputError(file: lines.name, problem: .empty) }
         guard let format = format ?? TraceFormat.recognise(first) else {
             throw InputError(
@@ -48,8 +51,7 @@ public enum TraceFile {
             }
             notes = TickSpread.apply(to: &records)
         }
-        guard let digest = lines.digest else { preconditionFailure("a trace was read without its digest") }
-        return Trace(format: format, records: records, notes: notes, digest: digest)
+        return Trace(format: format, records: records, notes: notes, digest: lines.digest)
     }
 
     private static func require(
