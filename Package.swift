@@ -42,7 +42,8 @@ let package = Package(
         .target(name: "Workload", dependencies: ["FleetModel", "Randomness", "Statistics", "Units"]),
         .target(name: "Serving", dependencies: ["EngineModel", "FleetModel", "Units", collections]),
         .target(name: "Scaling", dependencies: ["EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]),
-        .target(name: "Control", dependencies: ["Scaling", "EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]),
+        .target(
+            name: "Control", dependencies: ["Scaling", "EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]),
 
         // The simulated world, and studies made of many runs of it.
         .target(

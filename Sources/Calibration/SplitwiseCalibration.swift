@@ -57,7 +57,8 @@ public struct SplitwiseCalibration: Sendable {
         coefficients.mixed.perContextToken = coefficients.decode.perContextToken
         return EngineProfile(
             name: "\(model) on \(tensorParallel) × \(hardware)", model: model, hardware: hardware,
-            acceleratorsPerReplica: tensorParallel, engine: "the engine of the Splitwise measurements", date: "2023-11-01",
+            acceleratorsPerReplica: tensorParallel, engine: "the engine of the Splitwise measurements",
+            date: "2023-11-01",
             source: "Splitwise (ISCA 2024), Mutinifni/splitwise-sim, data/perf_model.csv, MIT",
             stepTime: coefficients, noise: noise, kvTokens: kvTokens, maxContext: maxContext,
             coldStart: ColdStartProfile(source: "not measured"), validRange: fit.validRange,

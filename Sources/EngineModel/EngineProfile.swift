@@ -63,7 +63,8 @@ public struct ColdStartProfile: Hashable, Sendable, Codable {
     public var source: String
 
     public init(
-        provision: TimeSpan? = nil, pull: TimeSpan? = nil, load: TimeSpan? = nil, warmUp: TimeSpan? = nil, source: String
+        provision: TimeSpan? = nil, pull: TimeSpan? = nil, load: TimeSpan? = nil, warmUp: TimeSpan? = nil,
+        source: String
     ) {
         self.provision = provision
         self.pull = pull

@@ -121,7 +121,8 @@ public struct BucketCounts: Hashable, Sendable, Codable {
     ///
     /// - Source: vLLM 0.32.0, `vllm:time_to_first_token_seconds`, as scraped from a running server.
     public static let ttftBounds: [Double] = [
-        0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560,
+        0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640,
+        2560,
     ]
     /// vLLM's bounds for the gap between two tokens, in seconds.
     ///

@@ -129,7 +129,8 @@ public struct Batcher: Sendable {
     /// Tokens of the sequence whose keys and values are cached.
     public func context(of slot: SequenceSlot) -> Int {
         let sequence = sequences[slot]
-        return sequence.state == .decoding ? sequence.computed + Int(stepCount - sequence.joinedStep) : sequence.computed
+        return sequence.state == .decoding
+            ? sequence.computed + Int(stepCount - sequence.joinedStep) : sequence.computed
     }
 
     /// Tokens the sequence has produced so far.

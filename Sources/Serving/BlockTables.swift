@@ -22,7 +22,9 @@ public struct BlockTables: Sendable {
         while tables.count <= slot { tables.append([]) }
         let wanted = (tokens + blockSize - 1) / blockSize
         while tables[slot].count < wanted {
-            guard let block = free.popLast() else { preconditionFailure("the batcher planned more blocks than there are") }
+            guard let block = free.popLast() else {
+                preconditionFailure("the batcher planned more blocks than there are")
+            }
             tables[slot].append(block)
         }
     }

@@ -57,7 +57,9 @@ public struct PolicyStudy: Sendable {
         let best = ranks[0].firstIndex(of: 1)
         var rows = cells[0].indices.map { policy -> ComparisonRow in
             let runs = cells[0][policy]
-            func estimate(_ value: (RunResult) -> Double) -> Estimate { Estimate(over: runs.map(value), varied: varied) }
+            func estimate(_ value: (RunResult) -> Double) -> Estimate {
+                Estimate(over: runs.map(value), varied: varied)
+            }
             return ComparisonRow(
                 policy: runs[0].policy, policyDigest: runs[0].policyFile.digest, rank: ranks[0][policy],
                 cost: estimate { $0.bill.total.dollars },

@@ -105,7 +105,8 @@ extension QueueingCase {
             validRange: ValidRange(
                 decodeSequences: .max, decodeContext: .max, prefillTokens: .max, prefillContext: .max),
             fit: FitQuality(
-                fitted: 0, heldOut: 0, medianAbsoluteError: 0, p90AbsoluteError: 0, bias: 0, heldOutDescription: "exact"),
+                fitted: 0, heldOut: 0, medianAbsoluteError: 0, p90AbsoluteError: 0, bias: 0, heldOutDescription: "exact"
+            ),
             notes: [])
         let offering = Offering(provider: "none", instanceType: "server", zone: "none", capacityType: .onDemand)
         return Scenario(

@@ -28,7 +28,9 @@ struct CalibrateCore: ParsableCommand {
             """)
 
     @Option(
-        help: "A folder with config.json and model.safetensors, or a preset: \(ModelPreset.all.map(\.name).joined(separator: ", ")).")
+        help:
+            "A folder with config.json and model.safetensors, or a preset: \(ModelPreset.all.map(\.name).joined(separator: ", "))."
+    )
     var model = ModelPreset.demo15M.name
     @Option(name: .shortAndLong, help: "The profile to write.")
     var output: String

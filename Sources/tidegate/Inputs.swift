@@ -14,7 +14,8 @@ struct ScenarioArguments: ParsableArguments {
     @Option(
         name: .customLong("profile"),
         help: ArgumentHelp(
-            "Use another engine profile for a pool, such as one calibrated here. May be repeated.", valueName: "POOL=FILE"))
+            "Use another engine profile for a pool, such as one calibrated here. May be repeated.",
+            valueName: "POOL=FILE"))
     var profiles: [String] = []
 
     /// The scenario, complete and checked; every mistake is printed and none is left to be found later.
@@ -28,7 +29,9 @@ struct ScenarioArguments: ParsableArguments {
     }
 
     func resolvedPath() throws -> String {
-        for path in [scenario, "Scenarios/\(scenario)"] where FileManager.default.fileExists(atPath: path) { return path }
+        for path in [scenario, "Scenarios/\(scenario)"] where FileManager.default.fileExists(atPath: path) {
+            return path
+        }
         let known = (try? FileManager.default.contentsOfDirectory(atPath: "Scenarios"))?.filter {
             FileManager.default.fileExists(atPath: "Scenarios/\($0)/scenario.yaml")
         }
@@ -69,7 +72,8 @@ extension PoolConfiguration {
         self.profile = profile
         let blocks = Int(profile.kvTokens) / batcher.blockSize
         batcher = BatcherConfiguration(
-            maxBatchedTokens: batcher.maxBatchedTokens, maxSequences: batcher.maxSequences, blockSize: batcher.blockSize,
+            maxBatchedTokens: batcher.maxBatchedTokens, maxSequences: batcher.maxSequences,
+            blockSize: batcher.blockSize,
             totalBlocks: blocks, maxContext: min(Int(profile.maxContext), blocks * batcher.blockSize))
         coldStart.provision = profile.coldStart.provision ?? coldStart.provision
         coldStart.pull = profile.coldStart.pull ?? coldStart.pull

@@ -77,7 +77,8 @@ extension Console {
     func progress(of what: String) -> @Sendable (StudyProgress) -> Void {
         { progress in
             self.progress(
-                what, share: progress.share, detail: "\(progress.ended) of \(progress.total) runs, \(progress.requests) requests")
+                what, share: progress.share,
+                detail: "\(progress.ended) of \(progress.total) runs, \(progress.requests) requests")
         }
     }
 }

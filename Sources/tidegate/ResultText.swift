@@ -26,7 +26,8 @@ enum ResultText {
                         format: "%.2f %% of %.2f %%", 100 * entry.attainment, 100 * entry.sloClass.attainment))
         }
         for warning in result.warnings { lines.append("  note: \(warning)") }
-        lines.append("  cost        \(money(result.bill.total.dollars)), of which idle \(money(result.bill.idle.dollars))")
+        lines.append(
+            "  cost        \(money(result.bill.total.dollars)), of which idle \(money(result.bill.idle.dollars))")
         if let price = result.bill.total.per(result.outputTokens, scale: 1_000_000) {
             lines.append("              \(money(price.dollars)) per million output tokens")
         }

@@ -65,14 +65,16 @@ struct Theory: AsyncParsableCommand {
             let width = ofCase.reduce(0) { $0 + $1.relativeHalfWidth } / Double(ofCase.count)
             print(
                 String(
-                    format: "%-6@ %4.1f  %12.6f   %.6f [%.6f, %.6f]  %8.2f %%  %d of %d", queue.name as NSString, queue.load,
+                    format: "%-6@ %4.1f  %12.6f   %.6f [%.6f, %.6f]  %8.2f %%  %d of %d", queue.name as NSString,
+                    queue.load,
                     queue.exactWait, ofCase[0].wait.estimate, ofCase[0].wait.lower, ofCase[0].wait.upper, 100 * width,
                     misses, ofCase.count))
             if width >= 0.03 { problems.append("\(queue.name) at load \(queue.load): half-width of 3 % or more") }
             if !ofCase.allSatisfy(\.isLittleExact) { problems.append("\(queue.name): Little's law does not hold") }
             let p = binomialTwoSidedPValue(successes: misses, trials: ofCase.count, probability: 0.01)
             if p < 0.01 {
-                problems.append("\(queue.name) at load \(queue.load): \(misses) of \(ofCase.count) intervals miss, p = \(p)")
+                problems.append(
+                    "\(queue.name) at load \(queue.load): \(misses) of \(ofCase.count) intervals miss, p = \(p)")
             }
         }
         return problems

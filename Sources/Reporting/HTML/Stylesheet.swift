@@ -32,9 +32,9 @@ enum Stylesheet {
         .pill.good{background:var(--good-ground);color:var(--good)}
         .pill.bad{background:var(--bad-ground);color:var(--bad)}
         .meta{color:var(--soft);font-size:15px}
-        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(176px,1fr));gap:1px;background:var(--edge);\
+        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(176px,1fr));gap:1px;background:var(--card);\
         border:1px solid var(--edge);border-radius:12px;overflow:hidden;margin:0;padding:0}
-        .tile{background:var(--card);padding:16px 18px 15px}
+        .tile{box-shadow:0 0 0 1px var(--edge);padding:16px 18px 15px}
         .tile dt{font-size:13px;color:var(--soft)}
         .tile dd{margin:0}
         .tile .figure{font-size:27px;line-height:1.25;font-weight:650;letter-spacing:-.02em}
@@ -111,10 +111,9 @@ enum Stylesheet {
         pre{background:var(--wash);border:1px solid var(--edge);border-radius:8px;padding:12px 14px;margin:0 0 14px;\
         white-space:pre-wrap}
         footer{color:var(--soft);font-size:13px;margin-top:22px;overflow-wrap:anywhere}
-        @media (max-width:760px){body{padding:18px 12px 40px}h1{font-size:26px}section{padding:18px 16px 20px}\
+        @media screen and (max-width:760px){body{padding:18px 12px 40px}h1{font-size:26px}section{padding:18px 16px 20px}\
         .pair{grid-template-columns:1fr}.facts{grid-template-columns:1fr}.facts dt{border-bottom:0;padding-bottom:0}\
-        .facts dd{padding-top:0}.tile .figure{font-size:23px}.tiles{grid-template-columns:1fr 1fr}\
-        .tile:last-child:nth-child(odd){grid-column:1/-1}}
+        .facts dd{padding-top:0}.tile .figure{font-size:23px}.tiles{grid-template-columns:1fr 1fr}}
         @media print{:root{--ink:#000;--soft:#444;--page:#fff;--card:#fff;--edge:#bbb;--grid:#ddd;--good:#00573c;\
         --bad:#8a2f05;--good-ground:#fff;--bad-ground:#fff;--link:#000;--wash:#fff;--blue:#0072b2;--orange:#e69f00;\
         --green:#009e73;--pink:#cc79a7;--sky:#56b4e9;--red:#d55e00}
@@ -123,7 +122,10 @@ enum Stylesheet {
         nav{display:none}section{border:0;border-top:1px solid var(--edge);border-radius:0;padding:14px 0}
         .pill{border:1px solid}
         svg,tr,h2,h3,.tile{break-inside:avoid}h2,h3,.lead{break-after:avoid}.scroll{overflow:visible}
-        svg.wide,svg.half{min-width:0}th,td{white-space:normal}}
+        svg.wide,svg.half{min-width:0}
+        table,thead th{font-size:7.8pt}.under{font-size:7pt}th,td{padding:3px 7px 3px 0;white-space:normal}
+        tfoot{display:table-row-group}
+        details::details-content{content-visibility:visible;block-size:auto}}
 
         """
 

@@ -25,7 +25,7 @@ struct LatencyPanel {
                 <div class="pair"><div>\(distribution("time to first token", [ttftCurve], targets: ttft))</div>\
                 <div>\(distribution("time between tokens", tokenCurves, targets: tpot))</div></div>
                 <p class="small">That share of requests (or gaps) is at most as slow as the curve; from 90 on, each step \
-                to the right is ten times rarer. Black dashes: the target of a class.</p>
+                to the right is ten times rarer. Short dashes: the target of a class.</p>
                 \(classTable.html)
                 \(quantileTable.html)
                 """)

@@ -189,7 +189,8 @@ struct SimulatedEngine {
     /// together, at the middle of their range: a run costs as much as the cells it crosses, not as its steps.
     private mutating func recordGaps(of current: Run, steps count: Int64, into gaps: inout LatencyHistogram) {
         var step = steps.duration(of: current.features, noise: current.noise)
-        let growth = count > 1 ? steps.growth(ofDecodeSteps: current.features, noise: current.noise) : FineTime(units: 0)
+        let growth =
+            count > 1 ? steps.growth(ofDecodeSteps: current.features, noise: current.noise) : FineTime(units: 0)
         var left = count
         while left > 0 {
             let span = step.floored
@@ -272,7 +273,9 @@ struct SimulatedEngine {
         return steps.duration(of: current.features, noise: current.noise)
     }
 
-    private func end(of current: Run, steps count: Int64) -> Instant { (clock + duration(of: current, steps: count)).instant }
+    private func end(of current: Run, steps count: Int64) -> Instant {
+        (clock + duration(of: current, steps: count)).instant
+    }
 
     // MARK: - Clients that give up
 

@@ -99,7 +99,9 @@ extension FleetWorld {
     private mutating func countChange(from: Int, to level: Int, in pool: Int, at now: Instant) {
         scaling.changes += 1
         let isUp = level > from
-        if let last = pools[pool].lastChange, last.up != isUp, now - last.time <= .minutes(30) { scaling.reversals += 1 }
+        if let last = pools[pool].lastChange, last.up != isUp, now - last.time <= .minutes(30) {
+            scaling.reversals += 1
+        }
         pools[pool].lastChange = (now, isUp)
     }
 

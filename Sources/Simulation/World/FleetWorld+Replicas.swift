@@ -11,7 +11,8 @@ extension FleetWorld {
     ///
     /// A machine that is there already needs no provisioning; one that is still being provisioned shares what is left.
     mutating func startReplica(in pool: Int, at now: Instant) {
-        let node = nodeWithRoom(in: pool) ?? addNode(to: pool, handedOver: now + pools[pool].configuration.coldStart.provision)
+        let node =
+            nodeWithRoom(in: pool) ?? addNode(to: pool, handedOver: now + pools[pool].configuration.coldStart.provision)
         var coldStart = pools[pool].configuration.coldStart
         coldStart.provision = max(.zero, pools[pool].nodes[node]!.launched - now)
         place(ReplicaLifecycle(coldStart: coldStart, at: now), on: node, of: pool, at: now)
@@ -33,7 +34,8 @@ extension FleetWorld {
         pools[pool].nodes[node]!.replicas += 1
         let engine = SimulatedEngine(
             configuration: configuration.batcher, steps: pools[pool].steps,
-            noise: NoiseSource(stream: pools[pool].noise, replica: number, deviation: configuration.profile.noise), at: now)
+            noise: NoiseSource(stream: pools[pool].noise, replica: number, deviation: configuration.profile.noise),
+            at: now)
         let replica = SimulatedReplica(
             id: ReplicaID(number), node: node, lifecycle: lifecycle, engine: engine, at: now)
         let position: Int
@@ -86,7 +88,9 @@ extension FleetWorld {
             tell(.emptied, toReplicaAt: position, of: pool, at: now)
         }
         if let replica = pools[pool].replicas[position] {
-            if let due = replica.lifecycle.nextTimer, due <= now { tell(.timer, toReplicaAt: position, of: pool, at: now) }
+            if let due = replica.lifecycle.nextTimer, due <= now {
+                tell(.timer, toReplicaAt: position, of: pool, at: now)
+            }
         }
         if pools[pool].replicas[position] != nil { setTimer(pool: pool, position: position) }
     }

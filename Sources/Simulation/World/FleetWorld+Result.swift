@@ -16,7 +16,8 @@ extension FleetWorld {
         for line in bill.lines { tally.fingerprint.combine(line.cost.nanodollars) }
         return RunResult(
             scenario: scenario.name, policy: policyLabel, policyFile: policyFile, seed: scenario.seed,
-            replication: options.replication, plantFactor: options.plantFactor, start: start, duration: scenario.duration,
+            replication: options.replication, plantFactor: options.plantFactor, start: start,
+            duration: scenario.duration,
             lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
             sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
             ttft: tally.ttft, itl: tally.itl, tpot: tally.tpot, e2e: tally.e2e, queueWait: tally.queueWait,

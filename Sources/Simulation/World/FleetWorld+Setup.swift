@@ -19,7 +19,8 @@ extension FleetWorld {
         // Another replication is another seed for everything random; policies that share both face the same traffic.
         let streams = RandomStreams(seed: scenario.seed &+ UInt64(options.replication) &* 0x9E37_79B9_7F4A_7C15)
         traffic = ArrivalStream(
-            sources: scenario.sources, traces: scenario.tracesToReplay(replication: options.replication, streams: streams),
+            sources: scenario.sources,
+            traces: scenario.tracesToReplay(replication: options.replication, streams: streams),
             streams: streams, start: scenario.start, duration: scenario.duration)
         poolsOfSources = (scenario.sources.map(\.pool) + scenario.traces.map(\.pool)).map { id in
             guard let index = scenario.pools.firstIndex(where: { $0.id == id }) else {
@@ -33,7 +34,9 @@ extension FleetWorld {
         let policy = try Self.policy(for: choice, in: scenario)
         policyFile = try Self.file(of: policy)
         control = Self.controlLoop(policy, in: scenario)
-        for configuration in scenario.pools { try addPool(configuration, plantFactor: options.plantFactor, streams: streams) }
+        for configuration in scenario.pools {
+            try addPool(configuration, plantFactor: options.plantFactor, streams: streams)
+        }
         startTimers()
     }
 
