@@ -148,11 +148,11 @@ extension QueueingCase {
     /// load comes near 1, and with more servers fewer requests wait at all.
     public var requestsPerRun: Int {
         switch (service, servers, load > 0.6) {
-        case (.exponential, 1, true): 90_000
-        case (.exponential, _, true): 110_000
-        case (.constant, _, true): 60_000
-        case (.exponential, 2..., false): 75_000
-        default: 15_000
+        case (.exponential, 1, true): 60_000
+        case (.exponential, _, true): 90_000
+        case (.constant, _, true): 45_000
+        case (.exponential, 2..., false): 62_000
+        default: 10_000
         }
     }
 }

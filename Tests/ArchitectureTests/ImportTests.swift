@@ -15,7 +15,7 @@ private let allowed: [String: Set<String>] = {
         "Randomness": numbers.union(["CGSL"]),
         "Statistics": numbers.union(["CGSL", "Histogram"]),
         "FleetModel": numbers,
-        "EngineModel": numbers.union(["Statistics"]),
+        "EngineModel": numbers,
         "Pricing": numbers.union(["FleetModel"]),
         "Workload": numbers.union(["FleetModel", "Randomness", "Statistics"]),
         "Serving": numbers.union(["EngineModel", "FleetModel", "Collections"]),
