@@ -290,6 +290,8 @@ struct SimulatedEngine {
             epochs[slot] &+= 1
             if batcher.isWaiting(slot) {
                 batcher.cancel(slot)
+                // It may have stood before one that fits: the next boundary decides anew.
+                if batcher.admitsMore, batcher.waitingCount > 0 { cutRun(at: now) }
             } else {
                 aborted.append(slot)
                 cutRun(at: now)

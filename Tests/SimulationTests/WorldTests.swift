@@ -1,0 +1,167 @@
+import FleetModel
+import Pricing
+import Scaling
+import Simulation
+import Testing
+import Units
+import Workload
+
+@Suite struct WorldTests {
+    private func run(
+        _ scenario: Scenario, _ policy: PolicyChoice = Fixture.fixed, _ options: RunOptions = RunOptions()
+    ) throws -> RunResult { try Simulation.run(scenario, policy: policy, options: options) }
+
+    /// Runs that take every way out of the system.
+    static let busyScenarios: [Scenario] = [
+        Fixture.scenario(),
+        Fixture.scenario(rate: .constant(9), replicas: 1, timeout: .seconds(20), noise: 0.2, maxWaiting: 20),
+        Fixture.scenario(rate: .constant(9), replicas: 2, bounds: ReplicaBounds(minimum: 0, maximum: 4)),
+        Fixture.scenario(
+            rate: .constant(2), timeout: .minutes(1),
+            prompt: LengthDistribution(.uniform(from: 1, to: 6_000))),
+    ]
+
+    @Test(arguments: busyScenarios.indices) func `Little's law holds to the nanosecond and nobody is lost`(index: Int)
+        throws
+    {
+        let result = try run(Self.busyScenarios[index])
+        #expect(result.outcomes.arrived > 1_000)
+        #expect(result.requestNanoseconds == result.sojournNanoseconds)
+        #expect(result.outcomes.sum == result.outcomes.arrived)
+        #expect(result.tenants.reduce(0) { $0 + $1.outcomes.arrived } == result.outcomes.arrived)
+        for tenant in result.tenants { #expect(tenant.outcomes.sum == tenant.outcomes.arrived) }
+        #expect(result.timeline.reduce(0) { $0 + $1.arrived } == result.outcomes.arrived)
+    }
+
+    @Test(arguments: busyScenarios.indices) func `usage conserves time and the bill is its lines`(index: Int) throws {
+        let result = try run(Self.busyScenarios[index])
+        #expect(!result.usage.isEmpty)
+        for record in result.usage {
+            let known = record.busy + record.idle + record.starting + record.draining
+            #expect(known <= (record.end - record.start) * Int64(record.slots))
+        }
+        #expect(result.usage.reduce(TimeSpan.zero) { $0 + $1.busy } == result.pools[0].busy)
+        #expect(result.bill.lines.reduce(USD.zero) { $0 + $1.cost } == result.bill.total)
+        #expect(result.bill.split.tenants.reduce(result.bill.idle, +) == result.bill.total)
+        #expect(result.bill.total > .zero)
+        #expect(result.bill.idle < result.bill.total)
+    }
+
+    @Test func `the same seed gives the same run and another seed another`() throws {
+        let scenario = Fixture.scenario(noise: 0.1)
+        let first = try run(scenario)
+        let second = try run(scenario)
+        #expect(first.fingerprint == second.fingerprint)
+        #expect(first.checkpoints == second.checkpoints)
+        #expect(first.timeline == second.timeline)
+        #expect(first.bill == second.bill)
+        #expect(try run(scenario, Fixture.fixed, RunOptions(seed: 12)).fingerprint != first.fingerprint)
+        #expect(try run(scenario, Fixture.fixed, RunOptions(replication: 1)).fingerprint != first.fingerprint)
+    }
+
+    @Test func `policies meet the very same arrivals`() throws {
+        let scenario = Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 6))
+        let small = try run(scenario, Fixture.resized(to: 1))
+        let large = try run(scenario, Fixture.resized(to: 6))
+        #expect(small.fingerprint != large.fingerprint)
+        #expect(small.timeline.map(\.arrived) == large.timeline.map(\.arrived))
+        #expect(small.timeline.map(\.promptTokensOffered) == large.timeline.map(\.promptTokensOffered))
+        #expect(small.timeline.map(\.outputTokensOffered) == large.timeline.map(\.outputTokensOffered))
+    }
+
+    @Test func `a new replica serves after exactly the stages of its cold start`() throws {
+        var scenario = Fixture.scenario(replicas: 2, bounds: ReplicaBounds(minimum: 1, maximum: 3))
+        func firstRow(warmUp: TimeSpan) throws -> Instant? {
+            scenario.pools[0].coldStart.warmUp = warmUp
+            return try run(scenario, Fixture.resized(to: 3)).timeline.first { $0.ready == 3 }?.time
+        }
+        // Asked for at the first tick, 15 s in, after 67 s and its warm-up: ready as the row ends that began at 75 s, or
+        // a nanosecond too late for it.
+        #expect(try firstRow(warmUp: .seconds(8)) == scenario.start + .seconds(75))
+        #expect(try firstRow(warmUp: .seconds(8) + TimeSpan(nanoseconds: 1)) == scenario.start + .seconds(90))
+        scenario.pools[0].coldStart.warmUp = .seconds(3)
+        let result = try run(scenario, Fixture.resized(to: 3))
+        // The machine is paid for once it is provisioned.
+        let fresh = result.usage.filter { $0.instance == "toy-i1" }
+        #expect(fresh.first?.launched == scenario.start + .seconds(55))
+        #expect(fresh.reduce(TimeSpan.zero) { $0 + $1.starting } == .seconds(30))
+    }
+
+    @Test func `a drained replica finishes what it runs`() throws {
+        let scenario = Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 3))
+        let result = try run(scenario, Fixture.resized(to: 2))
+        #expect(result.outcomes.completed == result.outcomes.arrived)
+        #expect(result.usage.reduce(TimeSpan.zero) { $0 + $1.draining } >= .zero)
+        #expect(result.timeline.last?.ready == 2)
+    }
+
+    @Test func `a drain's deadline fails what still runs`() throws {
+        let long = LengthDistribution.fixed(900)
+        let patient = try run(
+            Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 3), output: long), Fixture.resized(to: 2))
+        let hasty = try run(
+            Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 3), output: long, drainDeadline: .seconds(1)),
+            Fixture.resized(to: 2))
+        #expect(patient.outcomes.failedReplicaLost == 0)
+        #expect(hasty.outcomes.failedReplicaLost > 0)
+        #expect(hasty.outcomes.sum == hasty.outcomes.arrived)
+    }
+
+    @Test func `requests wait at the gateway while no replica is ready`() throws {
+        var scenario = Fixture.scenario(
+            rate: .constant(1), replicas: 0, bounds: ReplicaBounds(minimum: 0, maximum: 2), maxWaiting: 1_000)
+        let result = try run(scenario, Fixture.resized(to: 2))
+        #expect(result.outcomes.completed == result.outcomes.arrived)
+        // The first replica is there 85 s in; who came before waited for it.
+        #expect(result.ttft.maximum! > .seconds(60))
+        scenario.pools[0].maxWaitingPerReplica = 5
+        let strict = try run(scenario, Fixture.resized(to: 2))
+        #expect(strict.outcomes.rejectedQueueFull > 20)
+        scenario.sloClasses[0].timeout = .seconds(10)
+        let hasty = try run(scenario, Fixture.resized(to: 2))
+        #expect(hasty.outcomes.failedTimeout >= 5)
+        #expect(hasty.outcomes.sum == hasty.outcomes.arrived)
+    }
+
+    @Test func `overload is rejected, too long prompts are refused, and clients give up`() throws {
+        let overload = try run(Fixture.scenario(rate: .constant(30), replicas: 1, maxWaiting: 8))
+        #expect(overload.outcomes.rejectedQueueFull > 1_000)
+        let long = try run(Fixture.scenario(prompt: .fixed(4_000)))
+        #expect(long.outcomes.rejectedTooLong == long.outcomes.arrived)
+        #expect(long.promptTokens == 0)
+        let fitting = try run(Fixture.scenario(rate: .constant(0.2), prompt: .fixed(3_999), output: .fixed(500)))
+        #expect(fitting.outcomes.completed == fitting.outcomes.arrived)
+        #expect(fitting.outputTokens == fitting.outcomes.completed)
+        let hasty = try run(Fixture.scenario(rate: .constant(25), replicas: 1, timeout: .seconds(10)))
+        #expect(hasty.outcomes.failedTimeout > 1_000)
+        #expect(hasty.e2e.maximum! <= .seconds(11))
+    }
+
+    @Test func `step noise keeps the mean step and a slower plant does not`() throws {
+        func gap(noise: Double, factor: Double) throws -> Double {
+            // The same number in every batch, so that noise is all that varies.
+            let result = try run(
+                Fixture.scenario(rate: .constant(1), replicas: 1, output: .fixed(400), noise: noise), Fixture.fixed,
+                RunOptions(plantFactor: factor))
+            return result.pools[0].busy.seconds / Double(result.pools[0].steps)
+        }
+        let plain = try gap(noise: 0, factor: 1)
+        #expect(abs(try gap(noise: 0.1, factor: 1) / plain - 1) < 0.02)
+        let slow = try gap(noise: 0, factor: 1.15) / plain
+        #expect((1.13...1.20).contains(slow))
+    }
+
+    @Test func `a doubled price doubles every line and changes nothing else`() throws {
+        let once = try run(Fixture.scenario(pricePerHour: 7_200_000_000))
+        let twice = try run(Fixture.scenario(pricePerHour: 14_400_000_000))
+        #expect(once.usage == twice.usage)
+        #expect(once.bill.lines.map { $0.cost + $0.cost } == twice.bill.lines.map(\.cost))
+        #expect(once.bill.total + once.bill.total == twice.bill.total)
+    }
+
+    @Test func `an unknown price is an error and never zero`() {
+        var scenario = Fixture.scenario()
+        scenario.priceBook.prices = []
+        #expect(throws: SimulationError.unknownPrice(pool: PoolID("toy"), Fixture.offering)) { try run(scenario) }
+    }
+}
