@@ -144,7 +144,7 @@ extension QueueingCase {
 }
 
 extension QueueingCase {
-    /// Requests of one of twenty runs that make the interval's half-width 2 to 3 % of the wait: its variance grows as the
+    /// Requests of one of twenty runs that make the interval's half-width about 3 % of the wait: its variance grows as the
     /// load comes near 1, and with more servers fewer requests wait at all.
     public var requestsPerRun: Int {
         switch (service, servers, load > 0.6) {
