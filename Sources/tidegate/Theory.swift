@@ -16,8 +16,8 @@ struct Theory: AsyncParsableCommand {
               tidegate theory
               tidegate theory --seeds 200 --effort 1.5
 
-            Exits with 1 when the half-width, in the mean over seeds, is 3 % of the wait or more (at an effort from 1 on), Little's law does not hold exactly, or
-            the misses do not agree with 1 % (two-sided binomial test, p < 0.01).
+            Exits with 1 when the half-width, in the mean over seeds, is 3 % of the wait or more (at an effort from 1 on),
+            Little's law does not hold exactly, or the misses do not agree with 1 % (two-sided binomial test, p < 0.01).
             """)
 
     @Option(help: "How many independent intervals to make of each case.")
