@@ -30,6 +30,11 @@ public struct FineTime: Hashable, Sendable, Comparable {
     /// The length as seconds, for estimates.
     @inlinable public var seconds: Double { Double(Int64(truncatingIfNeeded: units >> 16)) / 1_048_576e9 }
 
+    /// The units as a floating-point number, to the nearest.
+    @inlinable var estimate: Double {
+        Double(Int64(truncatingIfNeeded: units >> 64)) * 0x1p64 + Double(UInt64(truncatingIfNeeded: units))
+    }
+
     @inlinable public static func < (a: FineTime, b: FineTime) -> Bool { a.units < b.units }
     @inlinable public static func + (a: FineTime, b: FineTime) -> FineTime { FineTime(units: a.units + b.units) }
     @inlinable public static func - (a: FineTime, b: FineTime) -> FineTime { FineTime(units: a.units - b.units) }

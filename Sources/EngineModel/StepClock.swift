@@ -5,7 +5,7 @@ import Units
 ///
 ///     let clock = StepClock(profile.stepTime)
 ///     clock.duration(of: features, noise: .none)                         // one step
-///     clock.duration(ofDecodeSteps: 100, from: features, noise: .none)   // a hundred decode steps, in O(1)
+///     clock.run(from: features, noise: .none).duration(of: 100)          // a hundred decode steps, in O(1)
 ///
 /// The quantisation error of a coefficient is at most 2⁻²¹ ns: over a step of a million KV tokens, half a nanosecond.
 public struct StepClock: Hashable, Sendable {
@@ -60,23 +60,27 @@ public struct StepClock: Hashable, Sendable {
         FineTime(units: max(1, base(of: step)) * Int128(noise.factor))
     }
 
-    /// The duration of `count` decode-only steps over the same sequences, each a token longer than in the step before.
+    /// The durations of steps of which each differs from the one before only in the age of its sequences.
     ///
-    /// Exactly the sum of the single steps: only the KV tokens read change, by D a step, so the sum is
-    /// k·T₀ + c₂·D·k(k−1)/2.
+    /// From step to step every decoding sequence has one more token, and a prompt that fills the step's budget alone has
+    /// one more chunk behind it: only K, A and Kp change, each by a constant. So durations rise by a constant too.
     ///
-    /// - Precondition: `first` is decode-only and `count >= 0`.
+    /// - Precondition: the coefficients make `first` last at least one unit.
     @inlinable
-    public func duration(ofDecodeSteps count: Int64, from first: StepFeatures, noise: StepNoise) -> FineTime {
-        let growth = Int128(decode.perContextToken) * Int128(first.decodeSequences)
-        let k = Int128(count)
-        return FineTime(units: (k * max(1, base(of: first)) + growth * (k * (k - 1) / 2)) * Int128(noise.factor))
-    }
-
-    /// How much longer each decode step of a run is than the one before: c₂·D.
-    @inlinable
-    public func growth(ofDecodeSteps first: StepFeatures, noise: StepNoise) -> FineTime {
-        FineTime(units: Int128(decode.perContextToken) * Int128(first.decodeSequences) * Int128(noise.factor))
+    public func run(from first: StepFeatures, noise: StepNoise) -> StepRun {
+        let factor = Int128(noise.factor)
+        var growth: Int128
+        if first.isDecodeOnly {
+            growth = Int128(decode.perContextToken) * Int128(first.decodeSequences)
+        } else {
+            let chunk = first.prefillTokens
+            growth =
+                Int128(mixed.perContextToken) * Int128(first.decodeSequences)
+                + Int128(mixed.perAreaDoubled) * Int128(2 * chunk * chunk)
+                + Int128(mixed.perPrefillContext) * Int128(chunk)
+        }
+        return StepRun(
+            first: FineTime(units: max(1, base(of: first)) * factor), growth: FineTime(units: growth * factor))
     }
 
     /// Units of 2⁻²⁰ ns before noise.

@@ -7,7 +7,8 @@ public typealias SequenceSlot = Int
 /// The step that runs next: what it costs, and how often it may be repeated before anything but its age changes.
 public struct StepPlan: Hashable, Sendable {
     public var features: StepFeatures
-    /// Decode-only steps that may run in one go: until KV blocks run out. 1 for a mixed step, 0 when there is nothing to run.
+    /// Steps that may run in one go, each like this one but for the age of its sequences: decode-only steps until KV
+    /// blocks run out, or chunks of one prompt that takes the whole budget of each. 0 when there is nothing to run.
     public var equalSteps: Int64
 
     @inlinable public var isEmpty: Bool { equalSteps == 0 }
@@ -64,6 +65,10 @@ public struct Batcher: Sendable {
     private var decodeContext: Int64 = 0
     /// Decoding sequences by (context − stepCount) mod blockSize, which stays the same while they decode.
     private var residues: [Int]
+    /// Which of them take a block in the next step: −stepCount mod blockSize.
+    private var turn = 0
+    /// Whether the planned steps give their whole budget to the open prompt, again and again.
+    private var isBudgetTaken = false
     /// Steps planned and not yet advanced.
     private var planned: Int64 = 0
 
@@ -99,7 +104,8 @@ public struct Batcher: Sendable {
     }
 
     /// Whether a sequence submitted now might enter the very next step: whether a run of equal steps must be cut for it.
-    public var admitsMore: Bool { runningCount < configuration.maxSequences }
+    /// While one prompt takes the whole budget, none can.
+    public var admitsMore: Bool { runningCount < configuration.maxSequences && !isBudgetTaken }
 
     /// Takes out a running sequence that has all its tokens, and frees its blocks.
     ///
@@ -149,17 +155,19 @@ public struct Batcher: Sendable {
 
     /// Decides the next step: preempts where blocks have run out, continues the open prompt, admits what fits.
     ///
+    /// - Parameter limit: Equal steps that the world could make use of: no more are planned. At least 1.
     /// - Precondition: the step planned before has been advanced.
-    public mutating func nextStep() -> StepPlan {
+    public mutating func nextStep(limit: Int64 = .max) -> StepPlan {
         precondition(planned == 0, "a step is planned already")
-        preempted.removeAll(keepingCapacity: true)
-        admitted.removeAll(keepingCapacity: true)
+        if !preempted.isEmpty { preempted.removeAll(keepingCapacity: true) }
+        if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
-        while blocksNeeded(at: stepCount) > freeBlocks { preemptLast() }
-        freeBlocks -= blocksNeeded(at: stepCount)
+        while residues[turn] > freeBlocks { preemptLast() }
+        freeBlocks -= residues[turn]
 
         var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
         var budget = configuration.maxBatchedTokens - decodeCount
+        let wholeBudget = budget
         partialChunk = 0
         if partial != Sequence.none {
             let sequence = sequences[partial]
@@ -172,12 +180,10 @@ public struct Batcher: Sendable {
         continued = partial
         if preempted.isEmpty { admit(within: &budget, into: &features) }
 
-        if !features.isDecodeOnly {
-            planned = 1
-        } else if decodeCount > 0 {
-            // After a preemption the next step may admit, so this one is not repeated.
-            planned = preempted.isEmpty ? 1 + stepsUntilBlocksRunOut() : 1
-        }
+        isBudgetTaken = partial != Sequence.none && partialChunk == wholeBudget
+        if features.isDecodeOnly && decodeCount == 0 { return StepPlan(features: features, equalSteps: 0) }
+        // After a preemption the next step may admit, so this one is not repeated.
+        planned = preempted.isEmpty ? 1 + stepsLike(features, limit: limit - 1) : 1
         return StepPlan(features: features, equalSteps: planned)
     }
 
@@ -189,14 +195,19 @@ public struct Batcher: Sendable {
     /// - Precondition: `1 <= steps <= equalSteps` of the plan, and fewer when continuing.
     public mutating func advance(steps: Int64, continuing: Bool = false) {
         precondition(steps >= 1 && (continuing ? steps < planned : steps <= planned), "\(steps) of \(planned) steps")
-        completedPrefills.removeAll(keepingCapacity: true)
+        if !completedPrefills.isEmpty { completedPrefills.removeAll(keepingCapacity: true) }
         // The first step's blocks were taken when it was planned.
         let last = stepCount + steps - (continuing ? 0 : 1)
-        if last > stepCount { freeBlocks -= blocksNeeded(from: stepCount + 1, through: last) }
+        if last > stepCount { freeBlocks -= blocksNeeded(inStepsAfterNext: last - stepCount) }
         stepCount += steps
+        turn = Int((Int64(turn) - steps) % Int64(configuration.blockSize))
+        if turn < 0 { turn += configuration.blockSize }
         decodeContext += Int64(decodeCount) * steps
         planned = continuing ? planned - steps : 0
-        if partial != Sequence.none || !admitted.isEmpty { finishChunks() }
+        if !continuing { isBudgetTaken = false }
+        if continued != Sequence.none || !admitted.isEmpty { finishChunks(steps: Int(steps)) }
+        // What goes on is a prompt that has the steps to itself, whether or not it was admitted in the first of them.
+        if continuing { continued = partial }
     }
 
     /// Calls `body` for each sequence of the planned step, in order of admission: the sequence, its cached tokens, the
@@ -248,14 +259,26 @@ public struct Batcher: Sendable {
         slot == partial ? partialChunk : sequences[slot].target - sequences[slot].computed
     }
 
-    private mutating func finishChunks() {
-        if continued != Sequence.none { finishChunk(of: continued) }
-        for slot in admitted { finishChunk(of: slot) }
-        admitted.removeAll(keepingCapacity: true)
+    /// Steps after the planned one that are like it, up to `limit`: as many as the blocks suffice for, and with an open
+    /// prompt those in which it takes the whole budget.
+    private func stepsLike(_ features: StepFeatures, limit: Int64) -> Int64 {
+        var steps = limit
+        if !features.isDecodeOnly {
+            guard isBudgetTaken else { return 0 }
+            let sequence = sequences[partial]
+            steps = min(steps, Int64((sequence.target - sequence.computed) / partialChunk - 1))
+        }
+        return decodeCount == 0 ? steps : stepsUntilBlocksRunOut(limit: steps)
     }
 
-    private mutating func finishChunk(of slot: SequenceSlot) {
-        sequences[slot].computed += chunk(of: slot)
+    private mutating func finishChunks(steps: Int) {
+        if continued != Sequence.none { finishChunk(of: continued, steps: steps) }
+        for slot in admitted { finishChunk(of: slot, steps: steps) }
+        if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
+    }
+
+    private mutating func finishChunk(of slot: SequenceSlot, steps: Int) {
+        sequences[slot].computed += chunk(of: slot) * steps
         guard sequences[slot].computed == sequences[slot].target else { return }
         if partial == slot { partial = Sequence.none }
         sequences[slot].state = .decoding
@@ -274,32 +297,31 @@ public struct Batcher: Sendable {
         return Int(rest < 0 ? rest + size : rest)
     }
 
-    /// Blocks that the decoding sequences take in one step: one for each whose context is a whole number of blocks.
-    private func blocksNeeded(at step: Int64) -> Int { residues[residue(context: 0, step: step)] }
-
-    /// The same over a range of steps: in any `blockSize` steps each sequence takes one block.
-    private func blocksNeeded(from first: Int64, through last: Int64) -> Int {
-        let size = Int64(configuration.blockSize)
-        let cycles = (last - first + 1) / size
-        var blocks = Int(cycles) * decodeCount
-        var step = first + cycles * size
-        while step <= last {
-            blocks += blocksNeeded(at: step)
-            step += 1
+    /// Blocks that the decoding sequences take in the `steps` steps after the next one. One takes a block when its
+    /// context is a whole number of blocks, so in any `blockSize` steps each takes one.
+    private func blocksNeeded(inStepsAfterNext steps: Int64) -> Int {
+        let (cycles, rest) = Int(steps).quotientAndRemainder(dividingBy: configuration.blockSize)
+        var blocks = cycles * decodeCount
+        var index = turn
+        for _ in 0..<rest {
+            index = index == 0 ? configuration.blockSize - 1 : index - 1
+            blocks += residues[index]
         }
         return blocks
     }
 
-    /// Steps after the planned one for which the free blocks suffice.
-    private func stepsUntilBlocksRunOut() -> Int64 {
-        let size = Int64(configuration.blockSize)
-        let cycles = Int64(freeBlocks / decodeCount)
-        var left = freeBlocks - Int(cycles) * decodeCount
-        var steps = cycles * size
-        for ahead in 1..<(size + 1) {
-            let needed = blocksNeeded(at: stepCount + ahead)
-            guard needed <= left else { break }
-            left -= needed
+    /// Steps after the planned one for which the free blocks suffice, up to `limit`.
+    private func stepsUntilBlocksRunOut(limit: Int64) -> Int64 {
+        let size = configuration.blockSize
+        let cycles = freeBlocks / decodeCount
+        guard Int64(cycles * size) < limit else { return limit }
+        var left = freeBlocks - cycles * decodeCount
+        var steps = Int64(cycles * size)
+        var index = turn
+        for _ in 0..<size {
+            index = index == 0 ? size - 1 : index - 1
+            guard steps < limit, residues[index] <= left else { break }
+            left -= residues[index]
             steps += 1
         }
         return steps

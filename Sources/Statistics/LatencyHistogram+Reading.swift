@@ -1,9 +1,8 @@
-import Histogram
 import Units
 
 extension LatencyHistogram {
     /// Durations recorded.
-    public var count: Int { Int(cells.totalCount) }
+    public var count: Int { Int(recorded) }
     /// How many of them were below 0 or above 1 day.
     public var outOfRange: Int { Int(outside) }
     /// The exact sum, in nanoseconds.
@@ -22,7 +21,7 @@ extension LatencyHistogram {
 
     /// The duration that the share `q` of the recorded ones do not exceed: the ⌈q · count⌉-th in order.
     ///
-    /// Within `relativeError` of that duration, exact below 2048 ns and at q = 1; `nil` when nothing was recorded.
+    /// Within `relativeError` of that duration, exact below 1024 ns and at q = 1; `nil` when nothing was recorded.
     ///
     /// - Precondition: `q` is in `0 ... 1`.
     public func quantile(_ q: Double) -> TimeSpan? {
@@ -41,14 +40,15 @@ extension LatencyHistogram {
 
     /// The share of durations that are at most `limit`; `nil` when nothing was recorded.
     ///
-    /// The cell of `limit` counts whole, so durations up to 1/1024 above it may be counted too. Durations above 1 day
+    /// The cell of `limit` counts whole, so durations up to 1/512 above it may be counted too. Durations above 1 day
     /// share the cell of 1 day.
     public func share(atMost limit: TimeSpan) -> Double? {
         guard count > 0 else { return nil }
         guard limit.nanoseconds >= least else { return 0 }
         guard limit.nanoseconds < greatest else { return 1 }
         let bound = min(max(limit, .zero), Self.longest)
-        return Double(cells.count(within: 0...UInt64(bound.nanoseconds))) / Double(count)
+        let last = min(Cell.index(of: bound.nanoseconds), cells.count - 1)
+        return Double(cells[0...last].reduce(0, +)) / Double(count)
     }
 
     /// The cumulative distribution as a picture needs it: at most `points` points, a step of 1/`points` or more apart in
@@ -75,22 +75,22 @@ extension LatencyHistogram {
 
     /// Visits the cells that hold something in ascending order, each with the middle of the cell (inside the exact
     /// extremes) and the count up to and with it, until `visit` says `false`.
-    ///
-    /// Not the library's own iterators: they keep a 64-bit sum of value × count, which traps once the recorded times
-    /// sum to 584 years, as a million requests held up for five hours do.
     private func walk(_ visit: (_ middle: TimeSpan, _ below: Int64) -> Bool) {
-        let last = UInt64(max(0, min(greatest, Self.longest.nanoseconds)))
-        var value = cells.lowestEquivalentForValue(UInt64(max(0, min(least, Self.longest.nanoseconds))))
         var below: Int64 = 0
-        while value <= last {
-            let next = cells.nextNonEquivalentForValue(value)
-            let inCell = cells.countForValue(value)
-            if inCell > 0 {
-                below += inCell
-                let middle = Int64(value + (next - value) / 2)
-                guard visit(TimeSpan(nanoseconds: max(least, min(middle, greatest))), below) else { return }
-            }
-            value = next
+        for (cell, inCell) in cells.enumerated() where inCell > 0 {
+            below += inCell
+            let range = Cell.range(of: cell)
+            let middle = range.lowerBound + (range.upperBound - range.lowerBound + 1) / 2
+            guard visit(TimeSpan(nanoseconds: max(least, min(middle, greatest))), below) else { return }
         }
+    }
+
+    /// The longest duration that is counted in the same cell as `value`: recording either is the same but for the mean.
+    ///
+    /// Durations of a day and more share the last cell, which never ends.
+    @inlinable
+    public func cellEnd(of value: TimeSpan) -> TimeSpan {
+        guard value < Self.longest else { return TimeSpan(nanoseconds: .max) }
+        return TimeSpan(nanoseconds: Cell.range(of: Cell.index(of: max(0, value.nanoseconds))).upperBound)
     }
 }

@@ -27,6 +27,13 @@ public struct Fingerprint: Hashable, Sendable {
         for byte in text.utf8 { combine(Int64(byte)) }
     }
 
+    /// Adds all that another hash has seen; order matters.
+    public mutating func combine(_ other: Fingerprint) {
+        combine(Int64(bitPattern: other.high))
+        combine(Int64(bitPattern: other.low))
+        combine(Int64(bitPattern: other.count))
+    }
+
     /// The hash so far: 32 hexadecimal digits.
     public var hexadecimal: String {
         func finalised(_ word: UInt64) -> String {

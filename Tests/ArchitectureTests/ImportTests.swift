@@ -6,14 +6,16 @@ private let allowed: [String: Set<String>] = {
     let numbers: Set = ["Units"]
     let scaling: Set = ["EngineModel", "Pricing", "FleetModel", "Statistics", "Units"]
     let control = scaling.union(["Scaling"])
-    let simulation = control.union(["Control", "Serving", "Workload", "Randomness", "Collections"])
-    let studies = simulation.union(["Simulation", "Synchronization"])
+    let models = control.union(["Control", "Serving", "Workload", "Randomness", "Collections"])
+    // Dispatch for its parallel loop: pools advance side by side.
+    let simulation = models.union(["Dispatch"])
+    let studies = models.union(["Simulation", "Synchronization"])
     // CYaml is libyaml as the package Yams brings it.
     let formats = studies.union(["CZlib", "CYaml"])
     return [
         "Units": [],
         "Randomness": numbers.union(["CGSL"]),
-        "Statistics": numbers.union(["CGSL", "Histogram"]),
+        "Statistics": numbers.union(["CGSL"]),
         "FleetModel": numbers,
         "EngineModel": numbers,
         "Pricing": numbers.union(["FleetModel"]),

@@ -142,6 +142,7 @@ private struct Drive {
 
     @Test func `many steps at once are the same as one at a time, looked at or not`() {
         var longest: Int64 = 0
+        var longestPrompt: Int64 = 0
         for seed in 1...UInt64(80) {
             var drive = Drive(seed: seed)
             for _ in 0..<100 {
@@ -157,7 +158,8 @@ private struct Drive {
                     if step < steps {
                         let next = single.nextStep()
                         #expect(single.preempted.isEmpty, "seed \(seed)")
-                        #expect(next.features.isDecodeOnly)
+                        #expect(next.features == plan.features.aged(by: step, chunk: plan.features.prefillTokens))
+                        longestPrompt = max(longestPrompt, plan.features.isDecodeOnly ? 0 : steps)
                     }
                 }
                 var looked = drive.batcher
@@ -179,6 +181,7 @@ private struct Drive {
             }
         }
         #expect(longest > 20)
+        #expect(longestPrompt > 2)
     }
 
     @Test func `a smaller priority is served first and equals in order of arrival`() {
@@ -234,5 +237,19 @@ private struct Drive {
         batcher.cancel(running)
         #expect(batcher.runningCount == 0 && batcher.freeBlocks == 20)
         #expect(batcher.nextStep().isEmpty)
+    }
+}
+
+extension StepFeatures {
+    /// What a step looks like when its sequences are `steps` steps older and its one prompt has as many chunks behind it.
+    fileprivate func aged(by steps: Int64, chunk: Int64) -> StepFeatures {
+        var older = self
+        older.decodeContext += decodeSequences * steps
+        if !isDecodeOnly {
+            let behind = prefillContext + steps * chunk
+            older.prefillContext = behind
+            older.prefillAreaDoubled = chunk * (2 * behind + chunk)
+        }
+        return older
     }
 }

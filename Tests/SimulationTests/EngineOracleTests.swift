@@ -8,7 +8,7 @@ import Units
     @Test func `the simulated engine equals a plain one to the nanosecond`() {
         var preemptions: Int64 = 0
         var timeouts = 0
-        for seed in 1...UInt64(400) {
+        for seed in 1...UInt64(1000) {
             let world = SmallWorld(seed: seed)
             var plain = PlainEngine(world)
             plain.play()

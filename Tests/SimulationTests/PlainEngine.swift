@@ -32,11 +32,13 @@ struct PlainEngine {
     var tokens: Int64 = 0
     var busy = TimeSpan.zero
     private var arrived = 0
+    private var noise: NoiseSource
 
     init(_ world: SmallWorld) {
         self.world = world
         records = world.requests.map { _ in RequestRecord() }
         freeBlocks = world.limits.totalBlocks
+        noise = world.noise
     }
 
     mutating func play() {
@@ -82,7 +84,7 @@ struct PlainEngine {
             budget -= chunk
             running.append(next)
         }
-        clock += world.clock.duration(of: features, noise: world.noise.factor(atStep: steps))
+        clock += world.clock.duration(of: features, noise: noise.factor(atStep: steps))
         steps += 1
         let now = clock.instant
         takeArrivals(until: now)

@@ -36,6 +36,7 @@ struct EngineCounters {
         reach.decodeContext = max(
             reach.decodeContext, features.decodeContext + features.decodeSequences * (steps - 1))
         reach.prefillTokens = max(reach.prefillTokens, features.prefillTokens)
-        reach.prefillContext = max(reach.prefillContext, features.prefillContext)
+        reach.prefillContext = max(
+            reach.prefillContext, features.prefillContext + features.prefillTokens * (steps - 1))
     }
 }

@@ -7,6 +7,9 @@ struct NoiseSource {
     private let stream: CounterStream
     private let replica: UInt64
     private let deviation: Double
+    /// The window asked for last, and its factor.
+    private var window: Int64 = -1
+    private var factor = StepNoise.none
 
     init(stream: CounterStream, replica: Int, deviation: Double) {
         self.stream = stream
@@ -16,9 +19,14 @@ struct NoiseSource {
 
     var isActive: Bool { deviation > 0 }
 
-    func factor(atStep step: Int64) -> StepNoise {
+    mutating func factor(atStep step: Int64) -> StepNoise {
         guard isActive else { return .none }
-        let window = UInt64(step / StepNoise.window)
-        return .lognormal(deviation: deviation, normal: stream.normal(at: replica << 40 | window))
+        let window = step / StepNoise.window
+        if window != self.window {
+            self.window = window
+            let normal = stream.normal(at: replica << 40 | UInt64(window))
+            factor = .lognormal(deviation: deviation, normal: normal)
+        }
+        return factor
     }
 }

@@ -13,9 +13,18 @@ import Units
 struct SimulatedEngine {
     /// Steps under way: `count` equal ones from the engine's clock on.
     private struct Run {
-        var features: StepFeatures
+        var decodeSequences: Int64
         var count: Int64
-        var noise: StepNoise
+        var durations: StepRun
+    }
+
+    /// What the engine knows of the request in one of the batcher's slots.
+    private struct Slot {
+        var request: InFlight
+        /// Moves on when the slot changes hands or its sequence is preempted: its finish step has changed.
+        var epoch: UInt32 = 0
+        /// Moves on when the slot changes hands: its deadline has changed.
+        var owner: UInt32 = 0
     }
 
     private(set) var batcher: Batcher
@@ -23,19 +32,18 @@ struct SimulatedEngine {
     private(set) var counters = EngineCounters()
 
     private let steps: StepClock
-    private let noise: NoiseSource
+    private var noise: NoiseSource
     private var clock: FineTime
     private var run: Run?
+    /// When the run ends; `.never` without one.
+    private var runEnd = Instant.never
     /// When an idle engine takes up what has arrived: after all arrivals of the same nanosecond.
     private var wake = Instant.never
-    private var requests: [InFlight] = []
-    /// Moves on when a slot changes hands or its sequence is preempted.
-    private var epochs: [UInt32] = []
+    private var slots: [Slot] = []
     /// Keys: the batcher's step count after which the sequence has all its tokens.
     private var finishes = SlotHeap()
-    /// Keys: deadlines in nanoseconds. Their epochs move only when a slot changes hands.
+    /// Keys: deadlines in nanoseconds. Their epochs are the slots' owners.
     private var deadlines = SlotHeap()
-    private var owners: [UInt32] = []
     /// Running sequences whose clients have gone; they leave at the next boundary.
     private var aborted: [SequenceSlot] = []
     private var busyBefore = TimeSpan.zero
@@ -55,7 +63,7 @@ struct SimulatedEngine {
     /// When the engine wants to be called next.
     var nextEvent: Instant {
         mutating get {
-            let boundary = run.map { end(of: $0, steps: $0.count) } ?? wake
+            let boundary = run == nil ? wake : runEnd
             guard let deadline = nextDeadline() else { return boundary }
             return min(boundary, Instant(nanoseconds: deadline.key))
         }
@@ -75,18 +83,17 @@ struct SimulatedEngine {
     /// A request arrives.
     mutating func submit(_ request: InFlight, priority: Int, at now: Instant) {
         let slot = batcher.submit(promptTokens: Int(request.arrival.promptTokens), priority: priority)
-        if slot == requests.count {
-            requests.append(request)
-            epochs.append(0)
-            owners.append(0)
+        if slot == slots.count {
+            slots.append(Slot(request: request))
         } else {
-            requests[slot] = request
-            epochs[slot] &+= 1
-            owners[slot] &+= 1
+            slots[slot].request = request
+            slots[slot].epoch &+= 1
+            slots[slot].owner &+= 1
         }
         outstanding += 1
         if request.deadline != .never {
-            deadlines.push(.init(key: request.deadline.nanoseconds, slot: Int32(slot), epoch: owners[slot]))
+            deadlines.push(
+                .init(key: request.deadline.nanoseconds, slot: Int32(slot), epoch: slots[slot].owner))
         }
         if run == nil {
             if wake == .never { wake = now }
@@ -98,19 +105,23 @@ struct SimulatedEngine {
     /// The time that `nextEvent` named has come.
     mutating func handleTimer(at now: Instant, gaps: inout LatencyHistogram, ended: inout [Ended]) {
         var isBetweenSteps = false
-        if let current = run, end(of: current, steps: current.count) <= now {
-            complete(current, steps: current.count, gaps: &gaps, ended: &ended)
-            run = nil
-            isBetweenSteps = true
-        } else if run == nil, wake <= now {
+        if let current = run {
+            if runEnd <= now {
+                complete(current, steps: current.count, gaps: &gaps, ended: &ended)
+                run = nil
+                isBetweenSteps = true
+            }
+        } else if wake <= now {
             clock = max(clock, FineTime(now))
             isBetweenSteps = true
         }
-        expireDeadlines(at: now, ended: &ended)
+        if !deadlines.isEmpty { expireDeadlines(at: now, ended: &ended) }
         if isBetweenSteps {
             wake = .never
-            for slot in aborted { batcher.cancel(slot) }
-            aborted.removeAll(keepingCapacity: true)
+            if !aborted.isEmpty {
+                for slot in aborted { batcher.cancel(slot) }
+                aborted.removeAll(keepingCapacity: true)
+            }
             startRun(at: now)
         }
     }
@@ -118,18 +129,20 @@ struct SimulatedEngine {
     /// Brings the counters up to the last step boundary at or before `now`, for a scrape.
     mutating func synchronise(at now: Instant, gaps: inout LatencyHistogram, ended: inout [Ended]) {
         guard let current = run, current.count > 1 else { return }
-        let done = lastStep(of: current, notAfter: now)
+        // Boundaries are floored to nanoseconds, so those before the next one count.
+        let next = FineTime(now + TimeSpan(nanoseconds: 1)) - clock
+        let done = current.durations.steps(toReach: next, limit: current.count + 1) - 1
         guard done >= 1, done < current.count else { return }
         complete(current, steps: done, continuing: true, gaps: &gaps, ended: &ended)
         run!.count -= done
-        run!.features.decodeContext += current.features.decodeSequences * done
+        run!.durations.skip(done)
     }
 
     /// The replica goes away: everything it holds fails.
     mutating func abandon(at now: Instant, ended: inout [Ended]) {
-        for slot in requests.indices where isLive(slot) {
-            ended.append(Ended(request: requests[slot], outcome: .failedReplicaLost, time: now))
-            requests[slot].isAborted = true
+        for slot in slots.indices where !slots[slot].request.isAborted {
+            ended.append(Ended(request: slots[slot].request, outcome: .failedReplicaLost, time: now))
+            slots[slot].request.isAborted = true
         }
         outstanding = 0
         busyBefore = busy(at: now)
@@ -140,26 +153,32 @@ struct SimulatedEngine {
     // MARK: - Runs
 
     private mutating func startRun(at now: Instant) {
-        let plan = batcher.nextStep()
-        for slot in batcher.preempted {
-            epochs[slot] &+= 1
-            requests[slot].lastToken = now
+        var limit = noise.isActive ? StepNoise.window - batcher.stepCount % StepNoise.window : .max
+        // Beyond the first finish the steps are others; a preemption can only put it off.
+        if let finish = nextFinish() { limit = min(limit, finish.key - batcher.stepCount) }
+        let plan = batcher.nextStep(limit: limit)
+        if !batcher.preempted.isEmpty { notePreemptions(at: now) }
+        for slot in batcher.admitted where slots[slot].request.admitted == .never {
+            slots[slot].request.admitted = now
         }
-        counters.preemptions += Int64(batcher.preempted.count)
-        for slot in batcher.admitted where requests[slot].admitted == .never { requests[slot].admitted = now }
         if plan.isEmpty {
             if busySince != .never { busyBefore += now - busySince }
             busySince = .never
             return
         }
         if busySince == .never { busySince = now }
-        var count = plan.equalSteps
-        if count > 1 {
-            if let first = nextFinish() { count = min(count, first.key - batcher.stepCount) }
-            if noise.isActive { count = min(count, StepNoise.window - batcher.stepCount % StepNoise.window) }
+        counters.observe(plan.features, steps: plan.equalSteps)
+        let durations = steps.run(from: plan.features, noise: noise.factor(atStep: batcher.stepCount))
+        run = Run(decodeSequences: plan.features.decodeSequences, count: plan.equalSteps, durations: durations)
+        runEnd = (clock + durations.duration(of: plan.equalSteps)).instant
+    }
+
+    private mutating func notePreemptions(at now: Instant) {
+        for slot in batcher.preempted {
+            slots[slot].epoch &+= 1
+            slots[slot].request.lastToken = now
         }
-        counters.observe(plan.features, steps: count)
-        run = Run(features: plan.features, count: count, noise: noise.factor(atStep: batcher.stepCount))
+        counters.preemptions += Int64(batcher.preempted.count)
     }
 
     /// Accounts for steps that have run: tokens, gaps between them, first tokens, sequences that are done.
@@ -167,14 +186,11 @@ struct SimulatedEngine {
         _ current: Run, steps count: Int64, continuing: Bool = false, gaps: inout LatencyHistogram,
         ended: inout [Ended]
     ) {
-        let sequences = current.features.decodeSequences
-        if sequences > 0 {
-            recordGaps(of: current, steps: count, into: &gaps)
-        }
-        clock += duration(of: current, steps: count)
+        if current.decodeSequences > 0 { recordGaps(of: current, steps: count, into: &gaps) }
+        clock += current.durations.duration(of: count)
         batcher.advance(steps: count, continuing: continuing)
         counters.steps += count
-        counters.generatedTokens += sequences * count
+        counters.generatedTokens += current.decodeSequences * count
         let now = clock.instant
         for slot in batcher.completedPrefills { produceToken(of: slot, at: now, gaps: &gaps, ended: &ended) }
         while let finish = nextFinish(), finish.key <= batcher.stepCount {
@@ -188,22 +204,21 @@ struct SimulatedEngine {
     /// Step times rise by a constant from step to step, so the steps that fall in one cell of the histogram are counted
     /// together, at the middle of their range: a run costs as much as the cells it crosses, not as its steps.
     private mutating func recordGaps(of current: Run, steps count: Int64, into gaps: inout LatencyHistogram) {
-        var step = steps.duration(of: current.features, noise: current.noise)
-        let growth =
-            count > 1 ? steps.growth(ofDecodeSteps: current.features, noise: current.noise) : FineTime(units: 0)
+        var step = current.durations.first
+        let growth = current.durations.growth
         var left = count
         while left > 0 {
             let span = step.floored
             let end = min(gaps.cellEnd(of: span), counters.itl.bucketEnd(of: span))
             var inside = left
-            if step.plus(growth, times: left - 1).floored > end {
+            if left > 1, step.plus(growth, times: left - 1).floored > end {
                 // Steps whose floored duration is still at most `end`.
                 let room = (Int128(end.nanoseconds) + 1) << FineTime.fractionBits - 1 - step.units
-                inside = min(left, Int64(room / growth.units) + 1)
+                inside = min(left, quotient(room, growth.units) + 1)
             }
-            let middle = step.plus(growth, times: (inside - 1) / 2).floored
-            gaps.record(middle, count: Int(inside * current.features.decodeSequences))
-            counters.itl.add(middle, count: inside * current.features.decodeSequences)
+            let middle = inside < 3 ? span : step.plus(growth, times: (inside - 1) / 2).floored
+            gaps.record(middle, count: Int(inside * current.decodeSequences))
+            counters.itl.add(middle, count: inside * current.decodeSequences)
             step = step.plus(growth, times: inside)
             left -= inside
         }
@@ -213,68 +228,44 @@ struct SimulatedEngine {
     private mutating func produceToken(
         of slot: SequenceSlot, at now: Instant, gaps: inout LatencyHistogram, ended: inout [Ended]
     ) {
-        guard !requests[slot].isAborted else { return }
+        guard !slots[slot].request.isAborted else { return }
         counters.generatedTokens += 1
-        if requests[slot].firstToken == .never {
-            requests[slot].firstToken = now
+        if slots[slot].request.firstToken == .never {
+            slots[slot].request.firstToken = now
             counters.countFirstToken(
-                ttft: now - requests[slot].arrival.time, promptTokens: Int64(requests[slot].arrival.promptTokens))
+                ttft: now - slots[slot].request.arrival.time,
+                promptTokens: Int64(slots[slot].request.arrival.promptTokens))
         } else {
-            gaps.record(now - requests[slot].lastToken, count: 1)
-            counters.itl.add(now - requests[slot].lastToken)
+            gaps.record(now - slots[slot].request.lastToken, count: 1)
+            counters.itl.add(now - slots[slot].request.lastToken)
         }
-        let left = Int(requests[slot].arrival.outputTokens) - batcher.generatedTokens(of: slot)
+        let left = Int(slots[slot].request.arrival.outputTokens) - batcher.generatedTokens(of: slot)
         if left <= 0 {
             end(slot, at: now, ended: &ended)
         } else {
-            finishes.push(.init(key: batcher.stepCount + Int64(left), slot: Int32(slot), epoch: epochs[slot]))
+            finishes.push(.init(key: batcher.stepCount + Int64(left), slot: Int32(slot), epoch: slots[slot].epoch))
         }
     }
 
     private mutating func end(_ slot: SequenceSlot, at now: Instant, ended: inout [Ended]) {
         // A client that has gone leaves through `aborted`, at this same boundary.
-        guard !requests[slot].isAborted else { return }
+        guard !slots[slot].request.isAborted else { return }
         batcher.finish(slot)
-        epochs[slot] &+= 1
-        owners[slot] &+= 1
+        slots[slot].epoch &+= 1
+        slots[slot].owner &+= 1
         counters.completed += 1
         outstanding -= 1
-        ended.append(Ended(request: requests[slot], outcome: .completed, time: now))
-        requests[slot].isAborted = true
+        ended.append(Ended(request: slots[slot].request, outcome: .completed, time: now))
+        slots[slot].request.isAborted = true
     }
 
     /// Ends the run at the first boundary at or after `now`.
     private mutating func cutRun(at now: Instant) {
         guard let current = run, current.count > 1 else { return }
-        var low: Int64 = 1
-        var high = current.count
-        while low < high {
-            let middle = (low + high) / 2
-            if end(of: current, steps: middle) >= now { high = middle } else { low = middle + 1 }
-        }
-        run!.count = low
-    }
-
-    /// The last step of the run whose boundary is at or before `now`; 0 when none is.
-    private func lastStep(of current: Run, notAfter now: Instant) -> Int64 {
-        var low: Int64 = 0
-        var high = current.count
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if end(of: current, steps: middle) <= now { low = middle } else { high = middle - 1 }
-        }
-        return low
-    }
-
-    private func duration(of current: Run, steps count: Int64) -> FineTime {
-        if current.features.isDecodeOnly {
-            return steps.duration(ofDecodeSteps: count, from: current.features, noise: current.noise)
-        }
-        return steps.duration(of: current.features, noise: current.noise)
-    }
-
-    private func end(of current: Run, steps count: Int64) -> Instant {
-        (clock + duration(of: current, steps: count)).instant
+        let count = max(1, current.durations.steps(toReach: FineTime(now) - clock, limit: current.count))
+        guard count < current.count else { return }
+        run!.count = count
+        runEnd = (clock + current.durations.duration(of: count)).instant
     }
 
     // MARK: - Clients that give up
@@ -283,11 +274,11 @@ struct SimulatedEngine {
         while let deadline = nextDeadline(), deadline.key <= now.nanoseconds {
             deadlines.removeTop()
             let slot = Int(deadline.slot)
-            ended.append(Ended(request: requests[slot], outcome: .failedTimeout, time: now))
+            ended.append(Ended(request: slots[slot].request, outcome: .failedTimeout, time: now))
             outstanding -= 1
-            requests[slot].isAborted = true
-            owners[slot] &+= 1
-            epochs[slot] &+= 1
+            slots[slot].request.isAborted = true
+            slots[slot].owner &+= 1
+            slots[slot].epoch &+= 1
             if batcher.isWaiting(slot) {
                 batcher.cancel(slot)
                 // It may have stood before one that fits: the next boundary decides anew.
@@ -300,14 +291,24 @@ struct SimulatedEngine {
     }
 
     private mutating func nextDeadline() -> SlotHeap.Entry? {
-        let owners = self.owners
-        return deadlines.top { owners[Int($0.slot)] == $0.epoch }
+        while let entry = deadlines.first {
+            if slots[Int(entry.slot)].owner == entry.epoch { return entry }
+            deadlines.removeTop()
+        }
+        return nil
     }
 
     private mutating func nextFinish() -> SlotHeap.Entry? {
-        let epochs = self.epochs
-        return finishes.top { epochs[Int($0.slot)] == $0.epoch }
+        while let entry = finishes.first {
+            if slots[Int(entry.slot)].epoch == entry.epoch { return entry }
+            finishes.removeTop()
+        }
+        return nil
     }
+}
 
-    private func isLive(_ slot: SequenceSlot) -> Bool { !requests[slot].isAborted }
+/// The whole quotient of two positive numbers, most of which fit 64 bits, where division is several times as fast.
+private func quotient(_ dividend: Int128, _ divisor: Int128) -> Int64 {
+    if let small = Int64(exactly: dividend), let divisor = Int64(exactly: divisor) { return small / divisor }
+    return Int64(dividend / divisor)
 }

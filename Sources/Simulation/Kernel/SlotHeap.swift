@@ -25,14 +25,10 @@ struct SlotHeap {
         entries[child] = entry
     }
 
-    /// The least live entry; `isLive` tells whether an entry still stands for its slot. Dead ones on the way are dropped.
-    mutating func top(isLive: (Entry) -> Bool) -> Entry? {
-        while let first = entries.first {
-            if isLive(first) { return first }
-            removeTop()
-        }
-        return nil
-    }
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// The least entry, dead or live.
+    var first: Entry? { entries.first }
 
     mutating func removeTop() {
         let entry = entries.removeLast()

@@ -43,8 +43,7 @@ extension FleetWorld {
     mutating func scrape(at now: Instant) {
         for pool in pools.indices {
             for position in pools[pool].ready {
-                pools[pool].replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
-                control.ingest(pools[pool].sample(ofReplicaAt: position, time: now))
+                control.ingest(pools[pool].scrape(position, at: now))
             }
             control.ingest(pools[pool].gatewaySample(at: now))
         }
@@ -76,9 +75,9 @@ extension FleetWorld {
         countChange(from: from, to: target.replicas, in: pool, at: now)
         pools[pool].target = target.replicas
         pools[pool].appliedGeneration = target.generation
-        tally.fingerprint.combine(now.nanoseconds)
-        tally.fingerprint.combine(Int64(pool) << 32 | Int64(target.replicas))
-        resize(pool, to: target.replicas, at: now)
+        fingerprint.combine(now.nanoseconds)
+        fingerprint.combine(Int64(pool) << 32 | Int64(target.replicas))
+        pools[pool].resize(to: target.replicas, at: now)
     }
 
     /// A guard that kept a pool as it is.
@@ -104,31 +103,24 @@ extension FleetWorld {
         }
         pools[pool].lastChange = (now, isUp)
     }
-
-    /// Brings a pool to a level: starts replicas, or chooses victims one at a time and lets them drain.
-    private mutating func resize(_ pool: Int, to level: Int, at now: Instant) {
-        while pools[pool].level < level { startReplica(in: pool, at: now) }
-        while pools[pool].level > level {
-            guard let victim = chooseVictim(among: pools[pool].victimCandidates),
-                let position = pools[pool].alive.first(where: { pools[pool].replicas[$0]!.id == victim })
-            else { return }
-            let deadline = now + pools[pool].configuration.drainDeadline
-            tell(.drain(deadline: deadline), toReplicaAt: position, of: pool, at: now)
-        }
-    }
 }
 
 extension SimulatedPool {
+    /// Brings the pool to a level: starts replicas, or chooses victims one at a time and lets them drain.
+    mutating func resize(to level: Int, at now: Instant) {
+        while self.level < level { startReplica(at: now) }
+        while self.level > level {
+            guard let victim = chooseVictim(among: victimCandidates),
+                let position = alive.first(where: { replicas[$0]!.id == victim })
+            else { return }
+            tell(.drain(deadline: now + configuration.drainDeadline), toReplicaAt: position, now: now)
+        }
+    }
+
     /// What a scrape of one replica reads, under vLLM's meanings.
-    func sample(ofReplicaAt position: Int, time: Instant) -> ReplicaSample {
-        let batcher = replicas[position]!.engine.batcher
-        let counters = replicas[position]!.engine.counters
-        return ReplicaSample(
-            pool: id, replica: replicas[position]!.id, time: time, runningSequences: Double(batcher.runningCount),
-            waitingRequests: Double(batcher.waitingCount), kvUtilization: batcher.kvUtilization,
-            promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
-            completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
-            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative)
+    mutating func scrape(_ position: Int, at now: Instant) -> ReplicaSample {
+        replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
+        return replicas[position]!.sample(of: id, at: now)
     }
 
     func gatewaySample(at time: Instant) -> GatewaySample {
@@ -158,9 +150,21 @@ extension SimulatedPool {
             let replica = replicas[position]!
             if replica.isDraining { return nil }
             return VictimCandidate(
-                replica: replica.id, isStarting: !replica.isReady, outstanding: load[position].outstanding,
+                replica: replica.id, isStarting: !replica.isReady, outstanding: replica.engine.outstanding,
                 neighbours: nodes[replica.node]!.replicas - 1)
         }
+    }
+}
+
+extension SimulatedReplica {
+    func sample(of pool: PoolID, at time: Instant) -> ReplicaSample {
+        let counters = engine.counters
+        return ReplicaSample(
+            pool: pool, replica: id, time: time, runningSequences: Double(engine.batcher.runningCount),
+            waitingRequests: Double(engine.waiting), kvUtilization: engine.batcher.kvUtilization,
+            promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
+            completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
+            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative)
     }
 }
 

@@ -1,6 +1,7 @@
 import EngineModel
 import FleetModel
 import Pricing
+import Statistics
 import Units
 
 extension FleetWorld {
@@ -13,18 +14,27 @@ extension FleetWorld {
         } catch {
             throw .pricing(error)
         }
-        for line in bill.lines { tally.fingerprint.combine(line.cost.nanodollars) }
+        var whole = wholeFingerprint
+        for line in bill.lines { whole.combine(line.cost.nanodollars) }
+        var tally = pools[0].tally
+        for pool in pools.dropFirst() { tally.merge(pool.tally) }
+        var ttft = LatencyHistogram()
+        var tpot = LatencyHistogram()
+        for sloClass in tally.sloClasses {
+            ttft.merge(sloClass.ttft)
+            tpot.merge(sloClass.tpot)
+        }
         return RunResult(
             scenario: scenario.name, policy: policyLabel, policyFile: policyFile, seed: scenario.seed,
             replication: options.replication, plantFactor: options.plantFactor, start: start,
             duration: scenario.duration,
             lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
             sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
-            ttft: tally.ttft, itl: tally.itl, tpot: tally.tpot, e2e: tally.e2e, queueWait: tally.queueWait,
+            ttft: ttft, itl: tally.itl, tpot: tpot, e2e: tally.e2e, queueWait: tally.queueWait,
             preemptions: pools.reduce(0) { $0 + $1.preemptions }, pools: pools.map { poolResult($0) },
             scaling: scaling, decisions: decisions, timeline: timeline, usage: usage, bill: bill,
             requestNanoseconds: tally.requestNanoseconds, sojournNanoseconds: tally.sojournNanoseconds,
-            fingerprint: tally.fingerprint.hexadecimal, checkpoints: checkpoints, warnings: warnings())
+            fingerprint: whole.hexadecimal, checkpoints: checkpoints, warnings: warnings())
     }
 
     private func poolResult(_ pool: SimulatedPool) -> PoolResult {

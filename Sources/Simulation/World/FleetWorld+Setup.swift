@@ -18,55 +18,48 @@ extension FleetWorld {
         horizon = scenario.start + scenario.duration
         // Another replication is another seed for everything random; policies that share both face the same traffic.
         let streams = RandomStreams(seed: scenario.seed &+ UInt64(options.replication) &* 0x9E37_79B9_7F4A_7C15)
-        traffic = ArrivalStream(
-            sources: scenario.sources,
-            traces: scenario.tracesToReplay(replication: options.replication, streams: streams),
-            streams: streams, start: scenario.start, duration: scenario.duration)
-        poolsOfSources = (scenario.sources.map(\.pool) + scenario.traces.map(\.pool)).map { id in
-            guard let index = scenario.pools.firstIndex(where: { $0.id == id }) else {
-                preconditionFailure("traffic for pool '\(id)', which the scenario does not have")
-            }
-            return index
-        }
-        tally = RunTally(tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start)
         timelineInterval = Timeline.interval(
             duration: scenario.duration, tick: scenario.control.tick, pools: scenario.pools.count)
         let policy = try Self.policy(for: choice, in: scenario)
         policyFile = try Self.file(of: policy)
         control = Self.controlLoop(policy, in: scenario)
-        for configuration in scenario.pools {
-            try addPool(configuration, plantFactor: options.plantFactor, streams: streams)
+        let traces = scenario.tracesToReplay(replication: options.replication, streams: streams)
+        for configuration in scenario.pools { try addPool(configuration, traces: traces, streams: streams) }
+        for name in (scenario.sources.map(\.pool) + traces.map(\.pool)) {
+            precondition(pools.contains { $0.id == name }, "traffic for pool '\(name)', which is not in the scenario")
         }
-        startTimers()
+        startAgenda()
     }
 
     private mutating func addPool(
-        _ configuration: PoolConfiguration, plantFactor: Double, streams: RandomStreams
+        _ configuration: PoolConfiguration, traces: [TraceTraffic], streams: RandomStreams
     ) throws(SimulationError) {
         guard let price = scenario.priceBook.price(of: configuration.offering) else {
             throw .unknownPrice(pool: configuration.id, configuration.offering)
         }
-        let index = pools.count
         var plant = configuration
-        plant.profile.stepTime = configuration.profile.stepTime.scaled(by: plantFactor)
-        let pool = SimulatedPool(
-            configuration: plant, price: price,
-            noise: CounterStream(seed: streams.seed, names: "step-noise", configuration.id.name),
-            heldTimer: addTimer(.held(pool: index), rank: Rank.held), start: start, rowSpan: timelineInterval)
-        pools.append(pool)
-        for _ in 0..<configuration.initialReplicas { placeReadyReplica(in: index, at: start) }
+        plant.profile.stepTime = configuration.profile.stepTime.scaled(by: options.plantFactor)
+        let traffic = ArrivalStream(
+            sources: scenario.sources.filter { $0.pool == configuration.id },
+            traces: traces.filter { $0.pool == configuration.id },
+            streams: streams, start: scenario.start, duration: scenario.duration)
+        pools.append(
+            SimulatedPool(
+                index: pools.count, configuration: plant, price: price, scenario: scenario, traffic: traffic,
+                noise: CounterStream(seed: streams.seed, names: "step-noise", configuration.id.name),
+                rowSpan: timelineInterval))
     }
 
-    private mutating func startTimers() {
+    private mutating func startAgenda() {
         scrape(at: start)
-        timers.set(addTimer(.scrape, rank: Rank.scrape), to: start + scenario.control.scrape)
-        timers.set(addTimer(.control, rank: Rank.control), to: start + scenario.control.tick)
-        timers.set(addTimer(.timeline, rank: Rank.timeline), to: start + timelineInterval)
+        agenda[Occasion.scrape.rawValue] = start + scenario.control.scrape
+        agenda[Occasion.control.rawValue] = start + scenario.control.tick
+        agenda[Occasion.timeline.rawValue] = start + timelineInterval
         // Charge periods end on the hours of the calendar, so that a bill has one row per instance and hour.
         let hour = TimeSpan.hours(1).nanoseconds
         let firstHour = Instant(nanoseconds: (start.nanoseconds / hour + 1) * hour)
-        timers.set(addTimer(.chargePeriod, rank: Rank.chargePeriod), to: firstHour < horizon ? firstHour : .never)
-        timers.set(addTimer(.closeBooks, rank: Rank.closeBooks), to: horizon)
+        agenda[Occasion.chargePeriod.rawValue] = firstHour < horizon ? firstHour : .never
+        agenda[Occasion.closeBooks.rawValue] = horizon
     }
 }
 

@@ -1,37 +1,18 @@
 import Control
+import Dispatch
 import FleetModel
-import Pricing
-import Randomness
 import Scaling
-import Statistics
 import Units
 import Workload
 
-/// The simulated world: traffic, gateways, replicas, machines and the control loop, in virtual time.
+/// The simulated world: pools with their traffic, and what looks at all of them together, in virtual time.
 ///
 /// A value with one method that matters: `run`. Everything it does follows from the scenario, the policy and the seed.
 struct FleetWorld {
-    /// What a timer belongs to.
-    enum TimerOwner {
-        case replica(pool: Int, position: Int)
-        /// The earliest client at a gateway that gives up.
-        case held(pool: Int)
-        case chargePeriod
-        case timeline
-        case scrape
-        case control
-        case closeBooks
-    }
-
-    /// Among events of one nanosecond: arrivals first, then what engines did, then those who look at it.
-    enum Rank {
-        static let replica: UInt8 = 1
-        static let held: UInt8 = 2
-        static let scrape: UInt8 = 3
-        static let control: UInt8 = 4
-        static let timeline: UInt8 = 5
-        static let chargePeriod: UInt8 = 6
-        static let closeBooks: UInt8 = 7
+    /// What happens to the whole fleet at once. Among those of one nanosecond, and after all that pools do in it, the one
+    /// named first here comes first.
+    enum Occasion: Int, CaseIterable {
+        case scrape, control, timeline, chargePeriod, closeBooks
     }
 
     let scenario: Scenario
@@ -41,89 +22,103 @@ struct FleetWorld {
     let start: Instant
     /// The end of traffic and of the bill.
     let horizon: Instant
-    var traffic: ArrivalStream
-    /// The pool of each source of traffic.
-    let poolsOfSources: [Int]
     var pools: [SimulatedPool] = []
-    var timers = TimerQueue()
-    var owners: [TimerOwner] = []
-    var tally: RunTally
+    /// When each occasion comes next.
+    var agenda = [Instant](repeating: .never, count: Occasion.allCases.count)
     var control: ControlLoop
     var usage: [UsageRecord] = []
     var scaling = ScalingCounts()
     var decisions: [DecisionEntry] = []
     var timeline: [TimelineRow] = []
     var checkpoints: [Checkpoint] = []
-    /// Outcomes told by an engine and not yet taken in.
-    var ended: [Ended] = []
-    var areBooksOpen = true
+    /// Hash of the decisions.
+    var fingerprint = Fingerprint()
     let timelineInterval: TimeSpan
 
     // MARK: - Time
-
-    /// Adds a source of events and tells what it belongs to.
-    mutating func addTimer(_ owner: TimerOwner, rank: UInt8) -> TimerQueue.Source {
-        let source = timers.addSource(rank: rank)
-        precondition(source == owners.count, "one owner for each timer")
-        owners.append(owner)
-        return source
-    }
 
     /// Plays the whole run: all traffic, then what is still in flight.
     ///
     /// - Parameter progress: Called once a simulated charge period with the simulated time and the requests so far.
     mutating func run(progress: ((TimeSpan, Int64) -> Void)?) {
-        var next = traffic.next()
-        while true {
-            // Arrivals come before all else in their nanosecond.
-            if let arrival = next, arrival.arrival.time <= timers.nextTime {
-                receive(arrival)
-                next = traffic.next()
-                continue
-            }
-            guard timers.nextTime != .never else { break }
-            let (source, now) = timers.pop()
-            handle(owners[source], source: source, at: now)
-            if case .chargePeriod = owners[source] { progress?(now - start, tally.outcomes.arrived) }
+        while let now = agenda.min(), now != .never {
+            advancePools(through: now)
+            // What one occasion does to the pools may have consequences in the same nanosecond, before the next one.
+            let occasion = Occasion.allCases.first { agenda[$0.rawValue] == now }!
+            take(occasion, at: now)
+            if occasion == .chargePeriod { progress?(now - start, arrivedRequests) }
+        }
+        advancePools(through: .never)
+    }
+
+    /// Plays the pools up to and with `limit`, side by side where there are threads: nothing of one reaches another.
+    private mutating func advancePools(through limit: Instant) {
+        guard options.threads > 1, pools.count > 1 else {
+            for index in pools.indices { pools[index].advance(through: limit) }
+            return
+        }
+        pools.withUnsafeMutableBufferPointer { pools in
+            let shared = SharedPools(pools: pools)
+            DispatchQueue.concurrentPerform(iterations: pools.count) { shared.pools[$0].advance(through: limit) }
         }
     }
 
-    private mutating func handle(_ owner: TimerOwner, source: TimerQueue.Source, at now: Instant) {
-        switch owner {
-        case .replica(let pool, let position):
-            handleReplicaTimer(pool: pool, position: position, at: now)
-        case .held(let pool):
-            expireHeld(of: pool, at: now)
+    private mutating func take(_ occasion: Occasion, at now: Instant) {
+        switch occasion {
         case .scrape:
             scrape(at: now)
-            repeatTimer(source, at: now + scenario.control.scrape)
+            postpone(.scrape, to: now + scenario.control.scrape)
         case .control:
             decide(at: now)
-            repeatTimer(source, at: now + scenario.control.tick)
+            postpone(.control, to: now + scenario.control.tick)
         case .timeline:
             writeTimeline(at: now)
-            repeatTimer(source, at: now + timelineInterval)
+            postpone(.timeline, to: now + timelineInterval)
         case .chargePeriod:
             closeChargePeriods(at: now)
-            repeatTimer(source, at: now + .hours(1))
+            postpone(.chargePeriod, to: now + .hours(1))
         case .closeBooks:
-            closeBooks(at: now)
+            writeTimeline(at: now)
+            closeChargePeriods(at: now)
+            for index in pools.indices { pools[index].closeBooks(at: now) }
+            agenda[Occasion.closeBooks.rawValue] = .never
         }
     }
 
-    /// Sets a periodic timer again, unless the run's end comes first: then `closeBooks` does its work.
-    private mutating func repeatTimer(_ source: TimerQueue.Source, at time: Instant) {
-        timers.set(source, to: time < horizon ? time : .never)
+    /// Sets a periodic occasion again, unless the run's end comes first: then `closeBooks` does its work.
+    private mutating func postpone(_ occasion: Occasion, to time: Instant) {
+        agenda[occasion.rawValue] = time < horizon ? time : .never
     }
 
-    /// The end of traffic and of the bill. The fleet stays as it is for the requests still in flight.
-    private mutating func closeBooks(at now: Instant) {
-        writeTimeline(at: now)
-        closeChargePeriods(at: now)
-        for pool in pools.indices {
-            pools[pool].countReplicas(at: now)
-            pools[pool].busyAtHorizon = pools[pool].rowBusy
+    // MARK: - Books
+
+    private mutating func writeTimeline(at now: Instant) {
+        for index in pools.indices {
+            if let row = pools[index].takeTimelineRow(at: now) { timeline.append(row) }
         }
-        areBooksOpen = false
     }
+
+    /// Closes the charge period of every node at `now` and opens the next one.
+    private mutating func closeChargePeriods(at now: Instant) {
+        for index in pools.indices {
+            pools[index].closeChargePeriod(at: now)
+            usage += pools[index].usage
+            pools[index].usage.removeAll(keepingCapacity: true)
+        }
+        checkpoints.append(Checkpoint(time: now, fingerprint: wholeFingerprint.hexadecimal))
+    }
+
+    /// Hash of the decisions and of what happened in every pool.
+    var wholeFingerprint: Fingerprint {
+        var whole = fingerprint
+        for pool in pools { whole.combine(pool.tally.fingerprint) }
+        return whole
+    }
+
+    private var arrivedRequests: Int64 { pools.reduce(0) { $0 + $1.tally.outcomes.arrived } }
+}
+
+/// Lets each thread of a parallel loop have its own pool.
+private struct SharedPools: @unchecked Sendable {
+    let pools: UnsafeMutableBufferPointer<SimulatedPool>
 }

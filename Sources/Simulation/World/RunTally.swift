@@ -2,16 +2,14 @@ import FleetModel
 import Statistics
 import Units
 
-/// What a run adds up over its requests, and the hash of what happened.
+/// What a pool's part of a run adds up over its requests, and the hash of what happened to them.
 struct RunTally {
     var outcomes = OutcomeCounts()
     var tenants: [TenantResult]
     var sloClasses: [SLOClassResult]
     var promptTokens: Int64 = 0
     var outputTokens: Int64 = 0
-    var ttft = LatencyHistogram()
     var itl = LatencyHistogram()
-    var tpot = LatencyHistogram()
     var e2e = LatencyHistogram()
     var queueWait = LatencyHistogram()
     var fingerprint = Fingerprint()
@@ -60,7 +58,6 @@ struct RunTally {
         let tenant = Int(arrival.tenant)
         let sloClass = Int(arrival.sloClass)
         let first = ended.request.firstToken - arrival.time
-        ttft.record(first)
         e2e.record(sojourn)
         queueWait.record(ended.request.admitted - arrival.time)
         sloClasses[sloClass].ttft.record(first)
@@ -69,7 +66,6 @@ struct RunTally {
             let gaps = ended.time - ended.request.firstToken
             let mean = TimeSpan(nanoseconds: gaps.nanoseconds / Int64(arrival.outputTokens - 1))
             perToken = mean
-            tpot.record(mean)
             sloClasses[sloClass].tpot.record(mean)
         }
         promptTokens += Int64(arrival.promptTokens)
@@ -82,9 +78,54 @@ struct RunTally {
         return true
     }
 
+    /// Adds another pool's part of the same run.
+    mutating func merge(_ other: RunTally) {
+        outcomes.add(other.outcomes)
+        for index in tenants.indices { tenants[index].add(other.tenants[index]) }
+        for index in sloClasses.indices { sloClasses[index].add(other.sloClasses[index]) }
+        promptTokens += other.promptTokens
+        outputTokens += other.outputTokens
+        itl.merge(other.itl)
+        e2e.merge(other.e2e)
+        queueWait.merge(other.queueWait)
+        requestNanoseconds += other.requestNanoseconds
+        sojournNanoseconds += other.sojournNanoseconds
+        lastChange = max(lastChange, other.lastChange)
+    }
+
     private mutating func integrate(to now: Instant) {
         requestNanoseconds += inSystem * Int128((now - lastChange).nanoseconds)
         lastChange = now
+    }
+}
+
+extension OutcomeCounts {
+    fileprivate mutating func add(_ other: OutcomeCounts) {
+        arrived += other.arrived
+        completed += other.completed
+        rejectedQueueFull += other.rejectedQueueFull
+        rejectedTooLong += other.rejectedTooLong
+        failedTimeout += other.failedTimeout
+        failedReplicaLost += other.failedReplicaLost
+        unfinished += other.unfinished
+    }
+}
+
+extension TenantResult {
+    fileprivate mutating func add(_ other: TenantResult) {
+        outcomes.add(other.outcomes)
+        promptTokens += other.promptTokens
+        outputTokens += other.outputTokens
+        met += other.met
+    }
+}
+
+extension SLOClassResult {
+    fileprivate mutating func add(_ other: SLOClassResult) {
+        arrived += other.arrived
+        met += other.met
+        ttft.merge(other.ttft)
+        tpot.merge(other.tpot)
     }
 }
 

@@ -5,32 +5,50 @@ import Pricing
 import Randomness
 import Serving
 import Units
+import Workload
 
-/// One pool of the simulated fleet. Replicas and nodes keep their positions for life, so that a timer can name them.
+/// One pool of the simulated fleet with the traffic that its gateway receives: a world of its own between two looks of
+/// the control loop, because pools share no router.
+///
+/// Replicas and nodes keep their positions for life, so that a timer can name them.
 struct SimulatedPool {
+    let index: Int
     let configuration: PoolConfiguration
     let price: Price
     let steps: StepClock
     let noise: CounterStream
+    /// By SLO class.
+    let priorities: [Int]
+    let timeouts: [TimeSpan?]
+    let tenantCount: Int
+    var traffic: ArrivalStream
+    /// The next request; `nil` when the pool's traffic is over.
+    var nextArrival: Arrival?
     var router: Router
     /// By position; `nil` where a replica has ended and none has taken its place.
     var replicas: [SimulatedReplica?] = []
-    /// What the router sees of each, by position.
-    var load: [RouteCandidate] = []
-    /// Timer sources by position.
-    var timers: [TimerQueue.Source] = []
+    /// When each replica wants to be called next, by position.
+    var timers = LeastKeyTree()
     /// Positions of living replicas, in order of their numbers; and of those that take requests.
     var alive: [Int] = []
     var ready: [Int] = []
-    /// Requests at the gateway while no replica is ready.
+    /// Requests at the gateway while no replica is ready, and when the first of their clients gives up.
     var held = Deque<InFlight>()
-    var heldTimer: TimerQueue.Source
+    var heldDeadline = Instant.never
     var nodes: [SimulatedNode?] = []
     var replicasStarted = 0
     var nodesStarted = 0
     var target: Int
     var appliedGeneration = 0
     var reachedGeneration = 0
+
+    var tally: RunTally
+    /// What nodes were used for, as their charge periods ended.
+    var usage: [UsageRecord] = []
+    /// Until the end of the bill.
+    var areBooksOpen = true
+    /// Outcomes told by an engine and not yet taken in.
+    var ended: [Ended] = []
 
     // What the gateway counts.
     var arrivedRequests: Int64 = 0
@@ -56,21 +74,54 @@ struct SimulatedPool {
     var reach = ValidRange(decodeSequences: 0, decodeContext: 0, prefillTokens: 0, prefillContext: 0)
 
     init(
-        configuration: PoolConfiguration, price: Price, noise: CounterStream, heldTimer: TimerQueue.Source,
-        start: Instant, rowSpan: TimeSpan
+        index: Int, configuration: PoolConfiguration, price: Price, scenario: Scenario, traffic: ArrivalStream,
+        noise: CounterStream, rowSpan: TimeSpan
     ) {
+        self.index = index
         self.configuration = configuration
         self.price = price
         self.noise = noise
-        self.heldTimer = heldTimer
+        self.traffic = traffic
+        priorities = scenario.sloClasses.map(\.priority)
+        timeouts = scenario.sloClasses.map(\.timeout)
+        tenantCount = scenario.tenants.count
         steps = StepClock(configuration.profile.stepTime)
         router = Router(kind: configuration.router, maxWaiting: configuration.maxWaitingPerReplica)
         target = configuration.initialReplicas
-        countedAt = start
-        row = TimelineRow(time: start, span: rowSpan, pool: configuration.id)
+        tally = RunTally(tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start)
+        countedAt = scenario.start
+        row = TimelineRow(time: scenario.start, span: rowSpan, pool: configuration.id)
+        nextArrival = self.traffic.next()?.arrival
+        for _ in 0..<configuration.initialReplicas { placeReadyReplica(at: scenario.start) }
     }
 
     var id: PoolID { configuration.id }
+
+    /// When the next thing happens in the pool; `.never` when nothing will.
+    var nextTime: Instant {
+        min(nextArrival?.time ?? .never, Instant(nanoseconds: timers.leastKey), heldDeadline)
+    }
+
+    /// Plays everything up to and with `limit`. Of one nanosecond: arrivals first, then engines in order of their
+    /// positions, then clients at the gateway.
+    mutating func advance(through limit: Instant) {
+        while true {
+            let engine = Instant(nanoseconds: timers.leastKey)
+            let next = min(engine, heldDeadline)
+            if let arrival = nextArrival, arrival.time <= next {
+                guard arrival.time <= limit else { return }
+                receive(arrival)
+                nextArrival = traffic.next()?.arrival
+                continue
+            }
+            guard next <= limit, next != .never else { return }
+            if engine == next {
+                handleReplicaTimer(at: timers.first, now: engine)
+            } else {
+                expireHeld(at: heldDeadline)
+            }
+        }
+    }
 
     /// Living replicas that are neither draining nor gone: the level that a target is compared with.
     var level: Int {
@@ -92,6 +143,7 @@ struct SimulatedPool {
 
     /// Adds the time since the last change to the mean number of replicas. Called before that number changes.
     mutating func countReplicas(at now: Instant) {
+        guard areBooksOpen else { return }
         replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(alive.count)
         countedAt = now
         maxReplicas = max(maxReplicas, alive.count)

@@ -1,13 +1,18 @@
 import Control
 import FleetModel
+import Serving
 import Units
 
 /// One replica of the simulated fleet: its life, its engine and the node it stands on.
-struct SimulatedReplica {
+///
+/// A reference, so that a pool of them is never copied, and owned by its pool alone.
+final class SimulatedReplica {
     let id: ReplicaID
     let node: Int
     var lifecycle: ReplicaLifecycle
     var engine: SimulatedEngine
+    /// Its place among the router's candidates; `nil` while it takes no requests.
+    var route: Int?
     /// Up to when its time has been charged to the node's tally, and the engine's busy time then.
     private var meteredAt: Instant
     private var meteredBusy = TimeSpan.zero
@@ -20,6 +25,15 @@ struct SimulatedReplica {
         meteredAt = now
     }
 
+    /// What the router sees of it.
+    var load: RouteCandidate { RouteCandidate(outstanding: engine.outstanding, waiting: engine.waiting) }
+
+    /// The next thing that its engine or its life waits for.
+    var nextEvent: Instant { min(engine.nextEvent, lifecycle.nextTimer ?? .never) }
+
+    /// Whether its life has something to do beside serving. A replica that takes requests waits for nothing.
+    var needsAttention: Bool { route == nil }
+
     var isReady: Bool {
         if case .ready = lifecycle.phase { true } else { false }
     }
@@ -30,7 +44,7 @@ struct SimulatedReplica {
 
     /// Adds the time since the last call to the tally, under the phase that has held since. Called at every change of
     /// phase and at the end of every charge period.
-    mutating func meter(into tally: inout UsageTally, at now: Instant) {
+    func meter(into tally: inout UsageTally, at now: Instant) {
         let span = now - meteredAt
         let busy = engine.busy(at: now)
         let steps = busy - meteredBusy

@@ -1,0 +1,117 @@
+import Collections
+import FleetModel
+import Serving
+import Units
+import Workload
+
+extension SimulatedPool {
+    /// A client sends a request: it is refused, held at the gateway, or handed to a replica.
+    mutating func receive(_ sent: Arrival) {
+        var arrival = sent
+        tally.arrive(arrival)
+        arrivedRequests += 1
+        arrivedPromptTokens += Int64(arrival.promptTokens)
+        row.arrived += 1
+        row.promptTokensOffered += Int64(arrival.promptTokens)
+        row.outputTokensOffered += Int64(arrival.outputTokens)
+        let maxContext = configuration.batcher.maxContext
+        guard Int(arrival.promptTokens) < maxContext else {
+            reject(arrival, as: .rejectedTooLong)
+            return
+        }
+        // The engine stops at its longest context, whatever the model had left to say.
+        arrival.outputTokens = min(arrival.outputTokens, Int32(maxContext) - arrival.promptTokens)
+        let request = InFlight(arrival: arrival, deadline: deadline(of: arrival))
+        if ready.isEmpty {
+            hold(request)
+        } else if !dispatch(request, at: arrival.time) {
+            reject(arrival, as: .rejectedQueueFull)
+        }
+    }
+
+    private func deadline(of arrival: Arrival) -> Instant {
+        timeouts[Int(arrival.sloClass)].map { arrival.time + $0 } ?? .never
+    }
+
+    /// Hands a request to the replica that the router chooses.
+    ///
+    /// - Returns: Whether a replica took it.
+    mutating func dispatch(_ request: InFlight, at now: Instant) -> Bool {
+        guard let chosen = router.route() else { return false }
+        let priority = priorities[Int(request.arrival.sloClass)]
+        submit(request, priority: priority, to: ready[chosen], at: now)
+        return true
+    }
+
+    /// Takes requests that waited for a replica to the ones there are now.
+    mutating func dispatchHeld(at now: Instant) {
+        while let request = held.first, dispatch(request, at: now) { held.removeFirst() }
+        setHeldDeadline()
+    }
+
+    /// Clients at the gateway give up.
+    mutating func expireHeld(at now: Instant) {
+        var waiting = Deque<InFlight>()
+        for request in held {
+            if request.deadline <= now {
+                take(Ended(request: request, outcome: .failedTimeout, time: now), node: nil)
+            } else {
+                waiting.append(request)
+            }
+        }
+        held = waiting
+        setHeldDeadline()
+    }
+
+    private mutating func hold(_ request: InFlight) {
+        guard held.count < configuration.maxWaitingPerReplica else {
+            reject(request.arrival, as: .rejectedQueueFull)
+            return
+        }
+        held.append(request)
+        heldDeadline = min(heldDeadline, request.deadline)
+    }
+
+    private mutating func setHeldDeadline() {
+        heldDeadline = held.reduce(.never) { min($0, $1.deadline) }
+    }
+
+    private mutating func reject(_ arrival: Arrival, as outcome: RequestOutcome) {
+        rejectedRequests += 1
+        let request = InFlight(arrival: arrival, deadline: .never)
+        take(Ended(request: request, outcome: outcome, time: arrival.time), node: nil)
+    }
+
+    /// Takes in the outcomes that an engine has told.
+    mutating func takeEnded(node: Int) {
+        guard !ended.isEmpty else { return }
+        for index in ended.indices { take(ended[index], node: node) }
+        ended.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes in an outcome: the run's sums, the timeline's, and those of the node that did the work.
+    private mutating func take(_ end: Ended, node: Int?) {
+        let isMet = tally.end(end)
+        guard areBooksOpen else { return }
+        row.count(end.outcome, isMet: isMet)
+        guard let node else { return }
+        let tenant = Int(end.request.arrival.tenant)
+        nodes[node]!.tally.requests[tenant] += 1
+        guard end.outcome == .completed else { return }
+        nodes[node]!.tally.promptTokens[tenant] += Int64(end.request.arrival.promptTokens)
+        nodes[node]!.tally.outputTokens[tenant] += Int64(end.request.arrival.outputTokens)
+    }
+}
+
+extension TimelineRow {
+    mutating func count(_ outcome: RequestOutcome, isMet: Bool) {
+        ended += 1
+        if isMet { met += 1 }
+        switch outcome {
+        case .completed: completed += 1
+        case .rejectedQueueFull, .rejectedTooLong: rejected += 1
+        case .failedTimeout, .failedReplicaLost: failed += 1
+        case .unfinished: break
+        }
+    }
+}
