@@ -68,36 +68,41 @@ public struct StepClock: Hashable, Sendable {
     /// - Precondition: the coefficients make `first` last at least one unit.
     @inlinable
     public func run(from first: StepFeatures, noise: StepNoise) -> StepRun {
-        let factor = Int128(noise.factor)
-        var growth: Int128
+        let growth: Int128
         if first.isDecodeOnly {
-            growth = Int128(decode.perContextToken) * Int128(first.decodeSequences)
+            growth = Self.term(decode.perContextToken, first.decodeSequences)
         } else {
             let chunk = first.prefillTokens
             growth =
-                Int128(mixed.perContextToken) * Int128(first.decodeSequences)
-                + Int128(mixed.perAreaDoubled) * Int128(2 * chunk * chunk)
-                + Int128(mixed.perPrefillContext) * Int128(chunk)
+                Self.term(mixed.perContextToken, first.decodeSequences)
+                &+ Self.term(mixed.perAreaDoubled, 2 * chunk * chunk) &+ Self.term(mixed.perPrefillContext, chunk)
         }
+        let factor = Int128(noise.factor)
         return StepRun(
-            first: FineTime(units: max(1, base(of: first)) * factor), growth: FineTime(units: growth * factor))
+            first: FineTime(units: max(1, base(of: first)) &* factor), growth: FineTime(units: growth &* factor))
     }
+
+    /// A coefficient has at most 62 bits and a feature 63, so their products need no check for overflow; nor do sums of
+    /// them and a noise factor, as long as a step takes less than a day.
+    @inlinable @inline(__always)
+    static func term(_ coefficient: Int64, _ feature: Int64) -> Int128 { Int128(coefficient) &* Int128(feature) }
 
     /// Units of 2⁻²⁰ ns before noise.
     @inlinable
     func base(of step: StepFeatures) -> Int128 {
-        func term(_ coefficient: Int64, _ feature: Int64) -> Int128 { Int128(coefficient) * Int128(feature) }
         if step.isDecodeOnly {
-            return Int128(decode.constant) + term(decode.perSequence, step.decodeSequences)
-                + term(decode.perContextToken, step.decodeContext)
-                + term(decode.beyondHinge, max(0, step.decodeSequences - decode.hinge))
+            return Int128(decode.constant) &+ Self.term(decode.perSequence, step.decodeSequences)
+                &+ Self.term(decode.perContextToken, step.decodeContext)
+                &+ Self.term(decode.beyondHinge, max(0, step.decodeSequences - decode.hinge))
         }
         let tokens = step.prefillTokens + step.decodeSequences
-        return Int128(mixed.constant) + term(mixed.perPrefillToken, step.prefillTokens)
-            + term(mixed.beyondFirst, max(0, tokens - mixed.firstHinge))
-            + term(mixed.beyondSecond, max(0, tokens - mixed.secondHinge))
-            + term(mixed.perContextToken, step.decodeContext) + term(mixed.perAreaDoubled, step.prefillAreaDoubled)
-            + term(mixed.perPrefillContext, step.prefillContext) + term(mixed.perSequence, step.decodeSequences)
+        return Int128(mixed.constant) &+ Self.term(mixed.perPrefillToken, step.prefillTokens)
+            &+ Self.term(mixed.beyondFirst, max(0, tokens - mixed.firstHinge))
+            &+ Self.term(mixed.beyondSecond, max(0, tokens - mixed.secondHinge))
+            &+ Self.term(mixed.perContextToken, step.decodeContext)
+            &+ Self.term(mixed.perAreaDoubled, step.prefillAreaDoubled)
+            &+ Self.term(mixed.perPrefillContext, step.prefillContext)
+            &+ Self.term(mixed.perSequence, step.decodeSequences)
     }
 }
 

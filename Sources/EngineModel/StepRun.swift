@@ -13,8 +13,8 @@ public struct StepRun: Hashable, Sendable {
     /// The duration of the next `count` steps, exactly the sum of the single ones: k·T₀ + g·k(k−1)/2.
     ///
     /// - Precondition: `count >= 0`, and k(k−1)/2 fits 63 bits.
-    @inlinable public func duration(of count: Int64) -> FineTime {
-        FineTime(units: first.units * Int128(count) + growth.units * Int128(count * (count - 1) / 2))
+    @inlinable @inline(__always) public func duration(of count: Int64) -> FineTime {
+        FineTime(units: first.units &* Int128(count) &+ growth.units &* Int128((count &* (count &- 1)) >> 1))
     }
 
     /// Leaves `count` steps behind.

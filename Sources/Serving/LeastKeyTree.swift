@@ -9,7 +9,7 @@ public struct LeastKeyTree: Sendable {
     /// Key of each place.
     @usableFromInline var keys: [Int64] = [.max]
     /// Winner of each match: node n has the children 2n and 2n + 1, place p is node size + p.
-    @usableFromInline var winners: [Int32] = [0, 0]
+    @usableFromInline var winners: [UInt32] = [0, 0]
 
     public init() {}
 
@@ -28,14 +28,16 @@ public struct LeastKeyTree: Sendable {
         keys[place] = key
         keys.withUnsafeBufferPointer { keys in
             winners.withUnsafeMutableBufferPointer { winners in
-                var node = (size + place) >> 1
+                let keys = keys.baseAddress!
+                let winners = winners.baseAddress!
+                var node = (size &+ place) >> 1
                 while node > 0 {
-                    let left = winners[2 * node]
-                    let right = winners[2 * node + 1]
-                    let winner = keys[Int(left)] <= keys[Int(right)] ? left : right
+                    let left = Int(winners[node &+ node])
+                    let right = Int(winners[node &+ node &+ 1])
+                    let winner = keys[left] <= keys[right] ? left : right
                     // Another place that had won before still has its key: nothing changes further up.
-                    if winners[node] == winner, Int(winner) != place { return }
-                    winners[node] = winner
+                    if winner != place, Int(winners[node]) == winner { return }
+                    winners[node] = UInt32(truncatingIfNeeded: winner)
                     node >>= 1
                 }
             }
@@ -52,7 +54,7 @@ public struct LeastKeyTree: Sendable {
         keys.append(contentsOf: repeatElement(.max, count: wider - size))
         size = wider
         winners = Array(repeating: 0, count: 2 * wider)
-        for place in 0..<wider { winners[wider + place] = Int32(place) }
+        for place in 0..<wider { winners[wider + place] = UInt32(place) }
         for node in stride(from: wider - 1, through: 1, by: -1) {
             let (left, right) = (winners[2 * node], winners[2 * node + 1])
             winners[node] = keys[Int(left)] <= keys[Int(right)] ? left : right

@@ -144,15 +144,16 @@ extension QueueingCase {
 }
 
 extension QueueingCase {
-    /// Requests of one of twenty runs that make the interval's half-width about 3 % of the wait: its variance grows as the
+    /// Requests of one of twenty runs that make the interval's half-width 2.8 % of the wait: its variance grows as the
     /// load comes near 1, and with more servers fewer requests wait at all.
     public var requestsPerRun: Int {
         switch (service, servers, load > 0.6) {
-        case (.exponential, 1, true): 60_000
-        case (.exponential, _, true): 90_000
-        case (.constant, _, true): 45_000
-        case (.exponential, 2..., false): 62_000
-        default: 10_000
+        case (.exponential, 1, true): 64_000
+        case (.exponential, _, true): 104_000
+        case (.exponential, 1, false): 15_000
+        case (.exponential, _, false): 61_000
+        case (.constant, _, true): 31_000
+        case (.constant, _, false): 7_000
         }
     }
 }

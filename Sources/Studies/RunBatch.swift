@@ -36,6 +36,8 @@ public func runAll(
     _ plans: [RunPlan], of scenario: Scenario, workers: Int, progress: (@Sendable (StudyProgress) -> Void)? = nil
 ) async throws -> [RunResult] {
     precondition(workers >= 1, "a study needs a worker")
+    // Processors that runs leave over play the pools of one run side by side.
+    let threads = max(1, workers / max(1, plans.count))
     let board = ProgressBoard(runs: plans.count, duration: scenario.duration, report: progress)
     return try await withThrowingTaskGroup(of: (Int, RunResult).self) { group in
         var results: [RunResult?] = Array(repeating: nil, count: plans.count)
@@ -44,8 +46,10 @@ public func runAll(
             guard next < plans.count else { return }
             let index = next
             next += 1
-            group.addTask {
-                let result = try Simulation.run(scenario, policy: plans[index].policy, options: plans[index].options) {
+            var options = plans[index].options
+            options.threads = threads
+            group.addTask { [options] in
+                let result = try Simulation.run(scenario, policy: plans[index].policy, options: options) {
                     board.update(run: index, simulated: $0, requests: $1)
                 }
                 board.end(run: index, requests: result.outcomes.arrived)

@@ -14,7 +14,7 @@ struct Theory: AsyncParsableCommand {
 
             EXAMPLES
               tidegate theory
-              tidegate theory --seeds 200 --effort 1.5
+              tidegate theory --seeds 200 --effort 1
 
             Exits with 1 when the half-width, in the mean over seeds, is 3 % of the wait or more (at an effort from 1 on),
             Little's law does not hold exactly, or the misses do not agree with 1 % (two-sided binomial test, p < 0.01).
@@ -22,7 +22,7 @@ struct Theory: AsyncParsableCommand {
 
     @Option(help: "How many independent intervals to make of each case.")
     var seeds = 1
-    @Option(help: "Multiplies the requests of each run: 1 makes half-widths of about 3 %, 4 half of that.")
+    @Option(help: "Multiplies the requests of each run: 1 makes half-widths of 2.8 %, 4 half of that.")
     var effort = 2.0
     @Option(help: "The first seed.")
     var seed: UInt64 = 1

@@ -32,8 +32,11 @@ func playWorld(requests: Int64, pools: Int) throws {
         policy: PolicyChoice(label: "static", policy: "static", parameters: [:]),
         options: RunOptions(threads: pools > 1 ? 2 : 1))
     print(
-        "\(result.outcomes.completed) of \(result.outcomes.arrived) requests, \(result.pools.reduce(0) { $0 + $1.steps })"
-            + " steps, fingerprint \(result.fingerprint)")
+        """
+        \(result.outcomes.completed) of \(result.outcomes.arrived) requests, \(result.pools.reduce(0) { $0 + $1.steps }) \
+        steps, mean TTFT \(result.ttft.mean?.milliseconds ?? 0) ms, TPOT \(result.tpot.mean?.milliseconds ?? 0) ms, \
+        fingerprint \(result.fingerprint)
+        """)
 }
 
 func longContext(requests: Int64, pools count: Int) -> Scenario {
@@ -74,24 +77,6 @@ func longContext(requests: Int64, pools count: Int) -> Scenario {
                 date: "2026-01-01")
         ]), allocation: AllocationWeights(), files: [])
 }
-
-/// The size of step times of a 70B model on four H100s.
-let profile = EngineProfile(
-    name: "70B", model: "70B", hardware: "4 GPUs", acceleratorsPerReplica: 4, engine: "none", date: "2026-01-01",
-    source: "made up",
-    stepTime: StepTimeCoefficients(
-        decode: .init(
-            constant: 29_182_709, perSequence: 216_876, perContextToken: 40.1, perSequenceBeyondHinge: 244_218,
-            hingeSequences: 32),
-        mixed: .init(
-            constant: 45_117_842, perPrefillToken: 26_202, perTokenBeyondFirstHinge: 62_868,
-            perTokenBeyondSecondHinge: 19_347, firstHinge: 512, secondHinge: 2_048, perContextToken: 40.1,
-            perPrefillArea: 3.15, perSequence: 216_876)),
-    noise: 0.002, kvTokens: 457_904, maxContext: 16_384, coldStart: ColdStartProfile(source: "none"),
-    validRange: ValidRange(decodeSequences: .max, decodeContext: .max, prefillTokens: .max, prefillContext: .max),
-    fit: FitQuality(
-        fitted: 0, heldOut: 0, medianAbsoluteError: 0, p90AbsoluteError: 0, bias: 0, heldOutDescription: "none"),
-    notes: [])
 
 /// Jones' hold model: the earliest timer goes off and is set again, a pseudo-random time later.
 func hold(pending: Int, events: Int) {

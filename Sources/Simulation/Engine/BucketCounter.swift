@@ -21,12 +21,6 @@ struct BucketCounter {
         counts[recent] += count
     }
 
-    /// The largest value that is counted in the same bucket.
-    mutating func bucketEnd(of value: TimeSpan) -> TimeSpan {
-        find(value)
-        return TimeSpan(nanoseconds: recent < limits.count ? limits[recent] : .max)
-    }
-
     private mutating func find(_ value: TimeSpan) {
         while recent > 0, value.nanoseconds <= limits[recent - 1] { recent -= 1 }
         while recent < limits.count, value.nanoseconds > limits[recent] { recent += 1 }

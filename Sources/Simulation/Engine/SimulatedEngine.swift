@@ -16,6 +16,8 @@ struct SimulatedEngine {
         var decodeSequences: Int64
         var count: Int64
         var durations: StepRun
+        /// When all of them have run.
+        var end: FineTime
     }
 
     /// What the engine knows of the request in one of the batcher's slots.
@@ -35,8 +37,6 @@ struct SimulatedEngine {
     private var noise: NoiseSource
     private var clock: FineTime
     private var run: Run?
-    /// When the run ends; `.never` without one.
-    private var runEnd = Instant.never
     /// When an idle engine takes up what has arrived: after all arrivals of the same nanosecond.
     private var wake = Instant.never
     private var slots: [Slot] = []
@@ -63,7 +63,7 @@ struct SimulatedEngine {
     /// When the engine wants to be called next.
     var nextEvent: Instant {
         mutating get {
-            let boundary = run == nil ? wake : runEnd
+            let boundary = run?.end.instant ?? wake
             guard let deadline = nextDeadline() else { return boundary }
             return min(boundary, Instant(nanoseconds: deadline.key))
         }
@@ -106,7 +106,7 @@ struct SimulatedEngine {
     mutating func handleTimer(at now: Instant, gaps: inout LatencyHistogram, ended: inout [Ended]) {
         var isBetweenSteps = false
         if let current = run {
-            if runEnd <= now {
+            if current.end.instant <= now {
                 complete(current, steps: current.count, gaps: &gaps, ended: &ended)
                 run = nil
                 isBetweenSteps = true
@@ -169,8 +169,9 @@ struct SimulatedEngine {
         if busySince == .never { busySince = now }
         counters.observe(plan.features, steps: plan.equalSteps)
         let durations = steps.run(from: plan.features, noise: noise.factor(atStep: batcher.stepCount))
-        run = Run(decodeSequences: plan.features.decodeSequences, count: plan.equalSteps, durations: durations)
-        runEnd = (clock + durations.duration(of: plan.equalSteps)).instant
+        run = Run(
+            decodeSequences: plan.features.decodeSequences, count: plan.equalSteps, durations: durations,
+            end: clock + durations.duration(of: plan.equalSteps))
     }
 
     private mutating func notePreemptions(at now: Instant) {
@@ -187,7 +188,7 @@ struct SimulatedEngine {
         ended: inout [Ended]
     ) {
         if current.decodeSequences > 0 { recordGaps(of: current, steps: count, into: &gaps) }
-        clock += current.durations.duration(of: count)
+        clock = continuing ? clock + current.durations.duration(of: count) : current.end
         batcher.advance(steps: count, continuing: continuing)
         counters.steps += count
         counters.generatedTokens += current.decodeSequences * count
@@ -204,22 +205,22 @@ struct SimulatedEngine {
     /// Step times rise by a constant from step to step, so the steps that fall in one cell of the histogram are counted
     /// together, at the middle of their range: a run costs as much as the cells it crosses, not as its steps.
     private mutating func recordGaps(of current: Run, steps count: Int64, into gaps: inout LatencyHistogram) {
-        var step = current.durations.first
-        let growth = current.durations.growth
+        // In 2⁻¹⁶ ns, which is far finer than a cell and holds a step of 39 hours.
+        var step = current.durations.first.fixedPoint
+        let growth = current.durations.growth.fixedPoint
         var left = count
         while left > 0 {
-            let span = step.floored
-            let end = min(gaps.cellEnd(of: span), counters.itl.bucketEnd(of: span))
             var inside = left
-            if left > 1, step.plus(growth, times: left - 1).floored > end {
-                // Steps whose floored duration is still at most `end`.
-                let room = (Int128(end.nanoseconds) + 1) << FineTime.fractionBits - 1 - step.units
-                inside = min(left, quotient(room, growth.units) + 1)
+            if left > 1 {
+                let end = gaps.cellEnd(of: TimeSpan(nanoseconds: step >> 16)).nanoseconds
+                let room = end < .max >> 17 ? (end + 1) << 16 - 1 - step : .max
+                if growth * (left - 1) > room { inside = room / growth + 1 }
             }
-            let middle = inside < 3 ? span : step.plus(growth, times: (inside - 1) / 2).floored
-            gaps.record(middle, count: Int(inside * current.decodeSequences))
-            counters.itl.add(middle, count: inside * current.decodeSequences)
-            step = step.plus(growth, times: inside)
+            let middle = TimeSpan(nanoseconds: (step + growth * ((inside - 1) >> 1)) >> 16)
+            let tokens = inside * current.decodeSequences
+            gaps.record(middle, count: Int(tokens))
+            counters.itl.add(middle, count: tokens)
+            step += growth * inside
             left -= inside
         }
     }
@@ -265,7 +266,7 @@ struct SimulatedEngine {
         let count = max(1, current.durations.steps(toReach: FineTime(now) - clock, limit: current.count))
         guard count < current.count else { return }
         run!.count = count
-        runEnd = (clock + current.durations.duration(of: count)).instant
+        run!.end = clock + current.durations.duration(of: count)
     }
 
     // MARK: - Clients that give up
@@ -307,8 +308,7 @@ struct SimulatedEngine {
     }
 }
 
-/// The whole quotient of two positive numbers, most of which fit 64 bits, where division is several times as fast.
-private func quotient(_ dividend: Int128, _ divisor: Int128) -> Int64 {
-    if let small = Int64(exactly: dividend), let divisor = Int64(exactly: divisor) { return small / divisor }
-    return Int64(dividend / divisor)
+extension FineTime {
+    /// In units of 2⁻¹⁶ ns, at most 39 hours.
+    fileprivate var fixedPoint: Int64 { Int64(clamping: units >> (FineTime.fractionBits - 16)) }
 }
