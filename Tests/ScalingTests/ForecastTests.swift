@@ -43,7 +43,7 @@ struct ForecastTests {
         #expect(residuals.factor(quantile: 0.9) == ForecastResiduals.prior)
     }
 
-    @Test("Mean lengths start from the assumption and follow what is seen, but not a congested output")
+    @Test("Mean lengths start from the assumption and follow what is seen, but a congested output only upwards")
     func lengths() {
         var estimate = LengthEstimate(assumedPromptTokens: 1000, assumedOutputTokens: 200)
         #expect(estimate.meanPrompt == 1000 && estimate.meanOutput == 200)
@@ -54,6 +54,10 @@ struct ForecastTests {
         #expect(estimate.meanOutput == 200)
         for _ in 0..<100 { estimate.observe(traffic, isCongested: false) }
         #expect((estimate.meanOutput - 100).magnitude < 1)
+        // A fleet that was sized for short answers is congested by long ones, and must learn of them all the same.
+        let long = OfferedTraffic(window: .seconds(60), requests: 95, promptTokens: 47_500, outputTokens: 38_000)
+        for _ in 0..<100 { estimate.observe(long, isCongested: true) }
+        #expect((estimate.meanOutput - 400).magnitude < 1)
     }
 
     @Test("The trailing maximum forgets a value exactly when its window ends", arguments: [59, 60, 61])

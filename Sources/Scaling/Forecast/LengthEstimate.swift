@@ -30,13 +30,15 @@ public struct LengthEstimate: Hashable, Sendable, Codable {
     /// Takes in one window.
     ///
     /// - Parameter isCongested: Whether requests are piling up. Then tokens streamed back lag behind requests arriving,
-    ///   and the mean output would seem to shrink just when it matters: it is left as it was.
+    ///   and the mean output would seem to shrink just when it matters: it may only grow then. (It must be able to: where
+    ///   the assumption was too short, a fleet sized by it is congested from the start.)
     public mutating func observe(_ traffic: OfferedTraffic, isCongested: Bool) {
         guard traffic.requests > 0 else { return }
         let kept = 1 - 1 / Self.memory
         promptRequests = promptRequests * kept + traffic.requests
         promptTokens = promptTokens * kept + traffic.promptTokens
-        guard !isCongested, traffic.outputTokens > 0 else { return }
+        guard traffic.outputTokens > 0 else { return }
+        guard !isCongested || traffic.outputTokens / traffic.requests > meanOutput else { return }
         outputRequests = outputRequests * kept + traffic.requests
         outputTokens = outputTokens * kept + traffic.outputTokens
     }
