@@ -1,3 +1,4 @@
+import Simulation
 import Units
 
 /// A sweep, complete: what to vary, where, and how often to play each point. It is written once; shards only read it.
@@ -40,14 +41,17 @@ public struct SweepPlan: Hashable, Sendable, Codable {
         public var name: String
         /// From the folder of the plan, where it can be: the two move together.
         public var path: String
-        /// Over every file the scenario was read from.
-        public var digest: String
+        /// Every file it was read from, with its digest.
+        public var files: [SourceFile]
 
-        public init(name: String, path: String, digest: String) {
+        public init(name: String, path: String, files: [SourceFile]) {
             self.name = name
             self.path = path
-            self.digest = digest
+            self.files = files
         }
+
+        /// One digest over the names and digests of all files.
+        public var digest: String { Digest(of: files.map { "\($0.digest)  \($0.name)\n" }.joined()).hexadecimal }
     }
 
     /// One field that varies.
@@ -64,8 +68,18 @@ public struct SweepPlan: Hashable, Sendable, Codable {
 }
 
 extension SweepPlan {
-    /// The digest of a scenario: of the names and digests of all its files, in the order they were read.
-    public static func digest(of files: [(name: String, digest: String)]) -> String {
-        Digest(of: files.map { "\($0.digest)  \($0.name)\n" }.joined()).hexadecimal
+    public static let format = "tidegate sweep plan 1"
+
+    /// What has changed in the scenario's files since the plan was made, in words; `nil` when nothing has.
+    public func changes(to files: [SourceFile]) -> String? {
+        let now = Dictionary(files.map { ($0.name, $0.digest) }) { first, _ in first }
+        let before = Dictionary(scenario.files.map { ($0.name, $0.digest) }) { first, _ in first }
+        let changes =
+            scenario.files.compactMap { file -> String? in
+                guard let digest = now[file.name] else { return "\(file.name) is no longer read" }
+                return digest == file.digest ? nil : "\(file.name) has changed"
+            } + files.filter { before[$0.name] == nil }.map { "\($0.name) is read now" }
+        if changes.isEmpty { return files == scenario.files ? nil : "its files are read in another order" }
+        return changes.joined(separator: ", ")
     }
 }

@@ -11,7 +11,8 @@ public enum SweepShard: Hashable, Sendable {
         switch self {
         case .all: Array(0..<total)
         case .part(let index, let count): Array(stride(from: index, to: total, by: count))
-        case .points(let range): range.lowerBound < total ? Array(range.lowerBound...min(range.upperBound, total - 1)) : []
+        case .points(let range):
+            range.lowerBound < total ? Array(range.lowerBound...min(range.upperBound, total - 1)) : []
         }
     }
 
