@@ -75,6 +75,8 @@ let package = Package(
             name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "ArchitectureTests"),
+        // Runs the executable itself: what is killed must be a process.
+        .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),
         .testTarget(name: "StudiesTests", dependencies: values + ["Studies"]),
