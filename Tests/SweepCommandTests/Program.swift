@@ -59,12 +59,11 @@ final class Workplace {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// A plan of six points in a folder of its own; `folders` times the same.
-    func plan(_ folders: String..., replications: Int = 1) throws {
+    func plan(_ folders: String...) throws {
         for folder in folders {
             let (text, code) = try Program.run(
                 "sweep", "plan", path + "/tiny", "--output", "\(path)/\(folder)", "--vary",
-                "traffic.chat.rate=x0.5..x1.5", "--levels", "3", "--vary", "pools.laptop.replicas.max=4,8",
-                "--replications", String(replications))
+                "traffic.chat.rate=x0.5..x1.5", "--levels", "3", "--vary", "pools.laptop.replicas.max=4,8")
             guard code == 0 else { throw Failure(text: text) }
         }
     }
