@@ -46,7 +46,7 @@ struct KubernetesJob {
                     onExitCodes: {operator: In, values: [64, 65, 66]}
                   # A drained or reclaimed node is no failure of the shard.
                   - action: Ignore
-                    onPodConditions: [{type: DisruptionTarget}]
+                    onPodConditions: [{type: DisruptionTarget, status: "True"}]
               template:
                 spec:
                   restartPolicy: Never

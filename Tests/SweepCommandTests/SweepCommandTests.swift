@@ -41,6 +41,22 @@ import Testing
         #expect(try place.files(killed) == place.files("calm"))
     }
 
+    @Test func `two who play the same points at the same time do not disturb each other`() throws {
+        let place = try Workplace()
+        try place.plan("alone", "together")
+        #expect(try place.sweep("run", "alone").code == 0)
+        let both = try (0..<2).map { _ in
+            try Program.start(
+                ["sweep", "run", place.path + "/together", "--quiet", "--workers", "1"],
+                output: FileHandle.nullDevice)
+        }
+        for process in both {
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+        }
+        #expect(try place.files("together") == place.files("alone"))
+    }
+
     /// Starts the sweep of a folder and kills it when two points are done; the results it leaves.
     private func killHalfWay(_ place: Workplace, _ folder: String) throws -> [String] {
         let process = try Program.start(
@@ -158,7 +174,8 @@ import Testing
         #expect(code == 0)
         for line in [
             "kind: Job", "completionMode: Indexed", "completions: 4", "--shard \\\"$JOB_COMPLETION_INDEX/4\\\"",
-            "claimName: \"sweeps\"", "image: \"here/tidegate:1\"", "/sweep/plan.json'", "/tiny, with the files",
+            "claimName: \"sweeps\"",
+            "status: \"True\"", "image: \"here/tidegate:1\"", "/sweep/plan.json'", "/tiny, with the files",
         ] {
             #expect(manifest.contains(line), "\(line)")
         }
