@@ -25,7 +25,7 @@ public struct SweepPage: Sendable {
             <style>\(Stylesheet.html)</style></head>
             <body>\(Legend.patterns)
             <header><h1>Sweep of \(table.plan.scenario.name)</h1>
-            <p class="question">\(Self.verdict(table))</p></header>
+            <div class="verdict"><p class="question">\(Self.verdict(table))</p></div></header>
             <main>
             \(sections.map(\.html))
             </main>
@@ -47,9 +47,11 @@ public struct SweepPage: Sendable {
             return "No point meets the SLO under any policy.\(gap)"
         }
         let values = zip(table.plan.fields, best.values).map { "\($0.path) = \($1)" }.joined(separator: ", ")
+        let equals = table.cheapest.count { $0["cost.total_usd"]?.estimate.value == cost.estimate.value } - 1
+        let others = equals > 0 ? " \(equals) more cost the same." : ""
         let bounds = cost.estimate.ci95.map { " (\(interval($0) { money(dollars: $0) }))" } ?? ""
         return "Point \(best.point) under \(best.policy) is the cheapest that meets the SLO, at "
-            + "\(money(dollars: cost.estimate.value))\(bounds): \(values).\(gap)"
+            + "\(money(dollars: cost.estimate.value))\(bounds): \(values).\(others)\(gap)"
     }
 
     private static func picture(_ table: SweepTable) -> Panel {
