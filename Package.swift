@@ -81,6 +81,8 @@ let package = Package(
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "Randomness"]),
+        // Runs the executable itself: what is killed must be a process.
+        .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),
         .testTarget(name: "StudiesTests", dependencies: values + ["Studies"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units"]),

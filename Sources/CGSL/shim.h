@@ -2,6 +2,7 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_multifit.h>
+#include <gsl/gsl_qrng.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <gsl/gsl_sf_gamma.h>
@@ -105,3 +106,6 @@ static inline gsl_rng *cgsl_stream_alloc(uint64_t key, uint64_t stream) {
 }
 
 static inline cgsl_stream *cgsl_stream_of(gsl_rng *generator) { return (cgsl_stream *)generator->state; }
+
+// A new Sobol sequence of `dimensions`; free it with gsl_qrng_free. Null for more than 40 dimensions or without memory.
+static inline gsl_qrng *cgsl_sobol_alloc(unsigned int dimensions) { return gsl_qrng_alloc(gsl_qrng_sobol, dimensions); }

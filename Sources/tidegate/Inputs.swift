@@ -28,7 +28,10 @@ struct ScenarioArguments: ParsableArguments {
         return scenario
     }
 
-    func resolvedPath() throws -> String {
+    func resolvedPath() throws -> String { try Self.resolve(scenario) }
+
+    /// Where the scenario is that goes by `scenario`.
+    static func resolve(_ scenario: String) throws -> String {
         for path in [scenario, "Scenarios/\(scenario)"] where FileManager.default.fileExists(atPath: path) {
             return path
         }

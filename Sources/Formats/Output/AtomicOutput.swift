@@ -17,7 +17,8 @@ public struct OutputError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Writes a set of files into a folder so that a failure leaves nothing half-written.
 ///
 /// Every file is first written in full and synced under a name of its own, then all are renamed into place. A failure
-/// before the first rename leaves the folder as it was; a rename on one file system does not fail half-way.
+/// before the first rename leaves the folder as it was; a rename on one file system does not fail half-way. Several
+/// processes, on several machines too, may write the same file at once: each writes its own, and the last rename holds.
 public enum AtomicOutput {
     /// Writes `files` into `folder`, which is made, with the folders above it, when it is not there.
     ///
@@ -29,12 +30,14 @@ public enum AtomicOutput {
             precondition(!files[..<index].contains { $0.name == file.name }, "'\(file.name)' is written twice")
         }
         let made = try makeFolder(folder)
+        // A process number alone is not enough: on a shared folder machines, and containers above all, have the same.
+        let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
         var written: [String] = []
         do throws(OutputError) {
             for file in files {
                 let target = "\(folder)/\(file.name)"
                 guard !isFolder(target) else { throw OutputError(path: target, reason: "a folder is in the way") }
-                let temporary = "\(folder)/.\(file.name).\(getpid()).partial"
+                let temporary = "\(folder)/.\(file.name).\(mark).partial"
                 written.append(temporary)
                 try write(file.text, to: temporary)
             }
