@@ -30,6 +30,8 @@ public enum SimulationError: Error, Hashable, Sendable {
     case pricing(PricingError)
     /// The policy's parameters are not what the policy takes.
     case policy(PolicyErrors)
+    /// The traffic of this name could not be read to its end.
+    case trace(name: String, TraceFailure)
 }
 
 /// Plays a scenario against one policy.

@@ -6,6 +6,9 @@ import Units
 extension FleetWorld {
     /// What the run yields, once it has ended.
     consuming func result() throws(SimulationError) -> RunResult {
+        if let failure = traffic.failure {
+            throw .trace(name: scenario.traces[failure.trace].name, failure.reason)
+        }
         let bill: Bill
         do {
             bill = try Bill(
