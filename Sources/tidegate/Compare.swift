@@ -33,9 +33,11 @@ struct Compare: AsyncParsableCommand {
         }
         let startedAt = Date()
         let clock = ContinuousClock.now
-        let outcome = try await PolicyStudy.run(
-            scenario, policies: choices, replications: study.replications, seed: study.seed, workers: study.workers,
-            progress: console.progress(of: scenario.name))
+        let outcome = try await console.tellingOfTraces {
+            try await PolicyStudy.run(
+                scenario, policies: choices, replications: study.replications, seed: study.seed,
+                workers: study.workers, progress: console.progress(of: scenario.name))
+        }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let shown = outcome.comparison.rows[0].policy

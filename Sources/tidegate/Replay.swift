@@ -26,13 +26,15 @@ struct Replay: AsyncParsableCommand {
         let choice = try scenario.choice(labelled: policy)
         let startedAt = Date()
         let clock = ContinuousClock.now
-        let (tuned, _) = try await tune(
-            [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
-        let plans = (0..<study.replications).map {
-            RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
+        let runs = try await console.tellingOfTraces {
+            let (tuned, _) = try await tune(
+                [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
+            let plans = (0..<study.replications).map {
+                RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
+            }
+            return try await runAll(
+                plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
         }
-        let runs = try await runAll(
-            plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let content = ReportContent(
@@ -73,6 +75,16 @@ extension Scenario {
 }
 
 extension Console {
+    /// Plays runs. A trace that changed since it was checked is told as other bad input is.
+    func tellingOfTraces<Value>(_ play: () async throws -> Value) async throws -> Value {
+        do {
+            return try await play()
+        } catch SimulationError.trace(_, let failure) {
+            alert(failure.description)
+            throw ExitCode.badData
+        }
+    }
+
     /// A study's progress on this console.
     func progress(of what: String) -> @Sendable (StudyProgress) -> Void {
         { progress in
