@@ -20,7 +20,7 @@ extension FleetWorld {
         return RunResult(
             scenario: scenario.name, policy: policyLabel, policyFile: policyFile, seed: scenario.seed,
             replication: options.replication, plantFactor: options.plantFactor, start: start,
-            duration: scenario.duration,
+            duration: horizon - start, stoppedAt: stoppedAt, planned: scenario.duration,
             lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
             sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
             ttft: tally.ttft, itl: tally.itl, tpot: tally.tpot, e2e: tally.e2e, queueWait: tally.queueWait,
@@ -33,7 +33,7 @@ extension FleetWorld {
     private func poolResult(_ pool: SimulatedPool) -> PoolResult {
         PoolResult(
             id: pool.id,
-            meanReplicas: Double(pool.replicaNanoseconds) / Double(scenario.duration.nanoseconds),
+            meanReplicas: Double(pool.replicaNanoseconds) / Double((horizon - start).nanoseconds),
             maxReplicas: pool.maxReplicas, steps: pool.totalSteps, busy: pool.busyAtHorizon)
     }
 

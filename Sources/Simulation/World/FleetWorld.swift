@@ -40,7 +40,9 @@ struct FleetWorld {
     let policyFile: PolicyFile
     let start: Instant
     /// The end of traffic and of the bill.
-    let horizon: Instant
+    var horizon: Instant
+    /// When who watches stopped the run; `nil` for a whole one.
+    var stoppedAt: Instant?
     var traffic: ArrivalStream
     /// The pool of each source of traffic.
     let poolsOfSources: [Int]
@@ -71,8 +73,8 @@ struct FleetWorld {
 
     /// Plays the whole run: all traffic, then what is still in flight.
     ///
-    /// - Parameter progress: Called once a simulated charge period with the simulated time and the requests so far.
-    mutating func run(progress: ((TimeSpan, Int64) -> Void)?) {
+    /// - Parameter progress: Called at each control tick; may stop the run.
+    mutating func run(progress: ((RunProgress) -> Continuation)?) {
         var next = traffic.next()
         while true {
             // Arrivals come before all else in their nanosecond.
@@ -84,7 +86,12 @@ struct FleetWorld {
             guard timers.nextTime != .never else { break }
             let (source, now) = timers.pop()
             handle(owners[source], source: source, at: now)
-            if case .chargePeriod = owners[source] { progress?(now - start, tally.outcomes.arrived) }
+            if let progress, case .control = owners[source],
+                progress(RunProgress(simulated: now - start, requests: tally.outcomes.arrived)) == .stop
+            {
+                stop(at: now)
+                next = nil
+            }
         }
     }
 
@@ -114,6 +121,19 @@ struct FleetWorld {
     /// Sets a periodic timer again, unless the run's end comes first: then `closeBooks` does its work.
     private mutating func repeatTimer(_ source: TimerQueue.Source, at time: Instant) {
         timers.set(source, to: time < horizon ? time : .never)
+    }
+
+    /// Brings the end of traffic and of the bill forward to `now`.
+    private mutating func stop(at now: Instant) {
+        for (source, owner) in owners.enumerated() {
+            switch owner {
+            case .replica, .held: break
+            case .scrape, .control, .timeline, .chargePeriod, .closeBooks: timers.set(source, to: .never)
+            }
+        }
+        horizon = now
+        stoppedAt = now
+        closeBooks(at: now)
     }
 
     /// The end of traffic and of the bill. The fleet stays as it is for the requests still in flight.
