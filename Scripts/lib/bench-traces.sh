@@ -5,7 +5,8 @@
 # of compressed bytes. The files are made up here and removed at the end.
 
 bench_traces() {
-    local record=Reports/benchmarks/traces.md megabytes=${TRACE_MEGABYTES:-500} work format
+    local record=Reports/benchmarks/traces.md megabytes=${TRACE_MEGABYTES:-500} format
+    # Not local: it is removed when the script ends, after this function.
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     {
