@@ -33,7 +33,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Numbers that know what they measure.
-        .target(name: "Units"),
+        .target(name: "CDigest"),
+        .target(name: "Units", dependencies: ["CDigest"]),
         .target(name: "Randomness", dependencies: ["Units", "CGSL"]),
         .target(name: "Statistics", dependencies: ["Units", "CGSL"]),
 
@@ -85,7 +86,7 @@ let package = Package(
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),
         .testTarget(name: "StudiesTests", dependencies: values + ["Studies"]),
-        .testTarget(name: "UnitsTests", dependencies: ["Units"]),
+        .testTarget(name: "UnitsTests", dependencies: ["Units", "CDigest"]),
         .testTarget(name: "ControlTests", dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Units"]),
         .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),

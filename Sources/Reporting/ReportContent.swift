@@ -10,6 +10,8 @@ public struct ReportContent: Sendable {
     public var estimates: RunEstimates?
     /// `nil` when a single policy was run.
     public var comparison: Comparison?
+    /// What the result lacks; `nil` for a whole one.
+    public var partial: PartialRun?
     /// Version of Tidegate.
     public var version: String
     /// What to type to get the same files again.
@@ -19,13 +21,14 @@ public struct ReportContent: Sendable {
 
     public init(
         scenario: Scenario, result: RunResult, estimates: RunEstimates? = nil,
-        comparison: Comparison? = nil, version: String, command: String,
+        comparison: Comparison? = nil, partial: PartialRun? = nil, version: String, command: String,
         leftOut: [String] = ReportContent.standardLimits
     ) {
         self.scenario = scenario
         self.result = result
         self.estimates = estimates
         self.comparison = comparison
+        self.partial = partial
         self.version = version
         self.command = command
         self.leftOut = leftOut

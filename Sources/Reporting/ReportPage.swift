@@ -24,7 +24,7 @@ public struct ReportPage: Sendable {
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta name="color-scheme" content="light dark">
             <meta name="generator" content="Tidegate \(content.version)">
-            <title>\(content.result.scenario) · \(content.result.policy) · Tidegate</title>
+            <title>\(content.partial == nil ? "" : "Partial: ")\(content.result.scenario) · \(content.result.policy) · Tidegate</title>
             <style>\(Stylesheet.html)</style></head>
             <body>\(Legend.patterns)
             \(VerdictStrip(content).html)

@@ -25,6 +25,26 @@ public struct RunOptions: Sendable {
     }
 }
 
+/// How far a run has come.
+public struct RunProgress: Hashable, Sendable {
+    /// Since the start.
+    public var simulated: TimeSpan
+    /// Requests that have arrived.
+    public var requests: Int64
+
+    public init(simulated: TimeSpan, requests: Int64) {
+        self.simulated = simulated
+        self.requests = requests
+    }
+}
+
+/// What who watches a run wants of it.
+public enum Continuation: Hashable, Sendable {
+    case goOn
+    /// No request arrives any more, the bill ends now, and what is in flight is followed to its end.
+    case stop
+}
+
 /// Why a scenario could not be run.
 public enum SimulationError: Error, Hashable, Sendable {
     /// A pool's offering has no price in the scenario's book.
@@ -33,6 +53,8 @@ public enum SimulationError: Error, Hashable, Sendable {
     case pricing(PricingError)
     /// The policy's parameters are not what the policy takes.
     case policy(PolicyErrors)
+    /// The traffic of this name could not be read to its end.
+    case trace(name: String, TraceFailure)
 }
 
 /// Plays a scenario against one policy.
@@ -41,11 +63,12 @@ public enum Simulation {
     ///
     /// The result depends on the arguments alone: equal arguments give equal results, on any thread.
     ///
-    /// - Parameter progress: Called once a simulated hour with the simulated time and the requests so far.
+    /// - Parameter progress: Called at each control tick. When it says to stop, the result is that of the span until then,
+    ///   and says so in `stoppedAt`.
     /// - Complexity: O(requests × log replicas), and memory in O(replicas + sequences in flight + timeline).
     public static func run(
         _ scenario: Scenario, policy: PolicyChoice, options: RunOptions = RunOptions(),
-        progress: ((TimeSpan, Int64) -> Void)? = nil
+        progress: ((RunProgress) -> Continuation)? = nil
     ) throws(SimulationError) -> RunResult {
         var world = try FleetWorld(scenario, policy: policy, options: options)
         world.run(progress: progress)

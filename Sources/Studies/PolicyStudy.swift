@@ -7,6 +7,9 @@ public struct PolicyStudy: Sendable {
     /// The runs of each policy on the plant as profiled, by policy and replication, in the order the policies were given.
     public var runs: [[RunResult]]
     public var tunings: [TuningOutcome]
+    /// What was left undone when the study was stopped; `nil` when it went to its end. The comparison is then over the
+    /// replications, and on the plants, that every policy has played whole.
+    public var interruption: Interruption?
 
     /// Plants to try beside the one that policies know: 15 % faster and 15 % slower.
     public static let plantFactors = [0.85, 1.15]
@@ -20,9 +23,11 @@ public struct PolicyStudy: Sendable {
     ///   - policies: At least one, with unique labels.
     ///   - replications: At least 1; from 2 on, estimates have intervals.
     ///   - seed: In place of the scenario's.
+    /// - Throws: `StudyStopped` when `progress` stopped it before every policy had played one replication whole, beside
+    ///   what runs throw.
     public static func run(
         _ scenario: Scenario, policies: [PolicyChoice], replications: Int, seed: UInt64? = nil, workers: Int,
-        progress: (@Sendable (StudyProgress) -> Void)? = nil
+        progress: (@Sendable (StudyProgress) -> Continuation)? = nil
     ) async throws -> PolicyStudy {
         precondition(!policies.isEmpty && replications >= 1, "a comparison needs a policy and a run")
         let (tuned, tunings) = try await tune(policies, in: scenario, workers: workers, progress: progress)
@@ -36,7 +41,7 @@ public struct PolicyStudy: Sendable {
                 }
             }
         }
-        let results = try await runAll(plans, of: scenario, workers: workers, progress: progress)
+        let results = try await runUntilStopped(plans, of: scenario, workers: workers, progress: progress)
         // By plant, policy and replication.
         let cells = factors.indices.map { plant in
             tuned.indices.map { policy in
@@ -44,9 +49,24 @@ public struct PolicyStudy: Sendable {
                 return Array(results[first..<(first + replications)])
             }
         }
+        let interruption = Interruption(results)
+        let common = (0..<replications).prefix { isWhole(cells[0], replication: $0) }.count
+        guard common > 0 else {
+            throw StudyStopped(first: results[0], interruption: interruption!)
+        }
+        let played = factors.indices.filter { plant in
+            (0..<common).allSatisfy { isWhole(cells[plant], replication: $0) }
+        }
+        let whole = played.map { plant in cells[plant].map { runs in runs[..<common].map { $0! } } }
         return PolicyStudy(
-            comparison: compare(cells, factors: factors, scenario: scenario, replications: replications),
-            runs: cells[0], tunings: tunings)
+            comparison: compare(
+                whole, factors: played.map { factors[$0] }, scenario: scenario, replications: common),
+            runs: whole[0], tunings: tunings, interruption: interruption)
+    }
+
+    /// Whether every policy has played a replication to its end.
+    private static func isWhole(_ policies: [[RunResult?]], replication: Int) -> Bool {
+        policies.allSatisfy { runs in runs[replication].map { $0.stoppedAt == nil } ?? false }
     }
 
     private static func compare(

@@ -24,9 +24,10 @@ public struct TuningOutcome: Hashable, Sendable {
 /// The tuning seed is never the comparison's, so a policy is not judged on the very traffic it was fitted to.
 ///
 /// - Returns: The policies with their parameters filled in, in order, and what was tried.
+/// - Throws: `StudyStopped` when `progress` stopped a run, beside what runs throw.
 public func tune(
     _ policies: [PolicyChoice], in scenario: Scenario, workers: Int,
-    progress: (@Sendable (StudyProgress) -> Void)? = nil
+    progress: (@Sendable (StudyProgress) -> Continuation)? = nil
 ) async throws -> (policies: [PolicyChoice], outcomes: [TuningOutcome]) {
     let trials = policies.flatMap { choice -> [RunPlan] in
         guard let tuning = choice.tuning else { return [] }

@@ -22,6 +22,35 @@ public struct StudyProgress: Hashable, Sendable {
     public var share: Double
     /// Requests simulated so far, over all runs.
     public var requests: Int64
+    /// Simulated time done, and to be done, over all runs. Seconds.
+    public var simulated: Double
+    public var planned: Double
+}
+
+/// A study that was stopped before it had a result.
+public struct StudyStopped: Error {
+    /// The first of its runs, whole or partial; `nil` when it is of no use, as while tuning.
+    public var first: RunResult?
+    public var interruption: Interruption
+}
+
+/// How much of a study was done when it was stopped.
+public struct Interruption: Hashable, Sendable {
+    /// Runs that went to their end, of how many.
+    public var ended: Int
+    public var planned: Int
+
+    public init(ended: Int, planned: Int) {
+        self.ended = ended
+        self.planned = planned
+    }
+
+    /// `nil` when every run is there and whole.
+    public init?(_ runs: [RunResult?]) {
+        let ended = runs.count { $0.map { $0.stoppedAt == nil } ?? false }
+        guard ended < runs.count else { return nil }
+        self.init(ended: ended, planned: runs.count)
+    }
 }
 
 /// Plays runs in parallel, each on its own value of the world, and returns their results in the order of the plans.
@@ -30,11 +59,26 @@ public struct StudyProgress: Hashable, Sendable {
 ///
 /// - Parameters:
 ///   - workers: Runs at a time. At least 1.
-///   - progress: Called from any thread, once a simulated hour of each run and at its end.
-/// - Throws: The first plan's error, where one fails; runs under way are finished first.
+///   - progress: Called from any thread, at each control tick of each run and at its end.
+/// - Throws: The first plan's error, where one fails; runs under way are finished first. `StudyStopped` when `progress`
+///   stopped a run.
 public func runAll(
-    _ plans: [RunPlan], of scenario: Scenario, workers: Int, progress: (@Sendable (StudyProgress) -> Void)? = nil
+    _ plans: [RunPlan], of scenario: Scenario, workers: Int,
+    progress: (@Sendable (StudyProgress) -> Continuation)? = nil
 ) async throws -> [RunResult] {
+    let results = try await runUntilStopped(plans, of: scenario, workers: workers, progress: progress)
+    if let interruption = Interruption(results) { throw StudyStopped(interruption: interruption) }
+    return results.map { $0! }
+}
+
+/// The same; once `progress` has said to stop, runs under way are ended as they are and no more are begun.
+///
+/// - Returns: For each plan its result, which is partial where it says so, or `nil` where it was not begun. The first
+///   plan always has one.
+public func runUntilStopped(
+    _ plans: [RunPlan], of scenario: Scenario, workers: Int,
+    progress: (@Sendable (StudyProgress) -> Continuation)? = nil
+) async throws -> [RunResult?] {
     precondition(workers >= 1, "a study needs a worker")
     // Processors that runs leave over play the pools of one run side by side.
     let threads = max(1, workers / max(1, plans.count))
@@ -43,16 +87,16 @@ public func runAll(
         var results: [RunResult?] = Array(repeating: nil, count: plans.count)
         var next = 0
         func start() {
-            guard next < plans.count else { return }
+            guard next < plans.count, next == 0 || !board.isStopped else { return }
             let index = next
             next += 1
             var options = plans[index].options
             options.threads = threads
             group.addTask { [options] in
                 let result = try Simulation.run(scenario, policy: plans[index].policy, options: options) {
-                    board.update(run: index, simulated: $0, requests: $1)
+                    board.update(run: index, $0)
                 }
-                board.end(run: index, requests: result.outcomes.arrived)
+                if result.stoppedAt == nil { board.end(run: index, requests: result.outcomes.arrived) }
                 return (index, result)
             }
         }
@@ -61,43 +105,58 @@ public func runAll(
             results[index] = result
             start()
         }
-        return results.map { $0! }
+        return results
     }
 }
 
 /// Adds up the progress of runs on several threads.
 private final class ProgressBoard: Sendable {
-    private struct Run {
-        var share = 0.0
+    private struct State {
+        var runs: [RunProgress]
+        var simulated = 0.0
         var requests: Int64 = 0
-        var hasEnded = false
+        var ended = 0
+        var isStopped = false
     }
 
-    private let runs: Mutex<[Run]>
+    private let state: Mutex<State>
     private let duration: TimeSpan
-    private let report: (@Sendable (StudyProgress) -> Void)?
+    private let report: (@Sendable (StudyProgress) -> Continuation)?
 
-    init(runs count: Int, duration: TimeSpan, report: (@Sendable (StudyProgress) -> Void)?) {
-        runs = Mutex(Array(repeating: Run(), count: count))
+    init(runs count: Int, duration: TimeSpan, report: (@Sendable (StudyProgress) -> Continuation)?) {
+        state = Mutex(State(runs: Array(repeating: RunProgress(simulated: .zero, requests: 0), count: count)))
         self.duration = duration
         self.report = report
     }
 
-    func update(run: Int, simulated: TimeSpan, requests: Int64) {
-        set(run, to: Run(share: min(1, simulated.seconds / duration.seconds), requests: requests))
+    /// Whether no further run is to be begun.
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    func update(run: Int, _ progress: RunProgress) -> Continuation { set(run, to: progress, hasEnded: false) }
+
+    func end(run: Int, requests: Int64) {
+        _ = set(run, to: RunProgress(simulated: duration, requests: requests), hasEnded: true)
     }
 
-    func end(run: Int, requests: Int64) { set(run, to: Run(share: 1, requests: requests, hasEnded: true)) }
-
-    private func set(_ run: Int, to state: Run) {
-        guard let report else { return }
-        let progress = runs.withLock { runs in
-            runs[run] = state
-            return StudyProgress(
-                ended: runs.reduce(0) { $0 + ($1.hasEnded ? 1 : 0) }, total: runs.count,
-                share: runs.reduce(0) { $0 + $1.share } / Double(max(1, runs.count)),
-                requests: runs.reduce(0) { $0 + $1.requests })
+    /// Takes in one run's progress and tells that of all; what is answered holds for every run from then on.
+    private func set(_ run: Int, to progress: RunProgress, hasEnded: Bool) -> Continuation {
+        guard let report else { return .goOn }
+        let (study, isStopped) = state.withLock { state in
+            let simulated = min(progress.simulated, duration)
+            state.simulated += simulated.seconds - state.runs[run].simulated.seconds
+            state.requests += progress.requests - state.runs[run].requests
+            state.runs[run] = RunProgress(simulated: simulated, requests: progress.requests)
+            if hasEnded { state.ended += 1 }
+            let planned = duration.seconds * Double(state.runs.count)
+            return (
+                StudyProgress(
+                    ended: state.ended, total: state.runs.count, share: min(1, state.simulated / planned),
+                    requests: state.requests, simulated: state.simulated, planned: planned), state.isStopped
+            )
         }
-        report(progress)
+        if isStopped { return .stop }
+        let answer = report(study)
+        if answer == .stop { state.withLock { $0.isStopped = true } }
+        return answer
     }
 }

@@ -14,7 +14,7 @@ public struct RoutedArrival: Hashable, Sendable {
     }
 }
 
-/// All traffic of a run in order of time, made as it is asked for: memory is O(sources), besides the traces' records.
+/// All traffic of a run in order of time, made or read as it is asked for: memory is O(sources).
 ///
 /// Requests of one moment come in order of their source. A copy of a stream continues with the same requests as the
 /// original: nothing is drawn that does not follow from seed, source and request number.
@@ -55,6 +55,15 @@ public struct ArrivalStream {
         }
         // Ascending order is a heap.
         pending.sort(by: <)
+    }
+
+    /// Why a trace ended before its end, such as a file that changed since it was checked. To be asked when the traffic
+    /// is over: requests that a trace could not yield are missing.
+    public var failure: (trace: Int, reason: TraceFailure)? {
+        for (index, lane) in traces.enumerated() {
+            if let failure = lane.failure { return (index, failure) }
+        }
+        return nil
     }
 
     /// The next request; `nil` when the run's traffic is over.

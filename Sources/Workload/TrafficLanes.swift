@@ -48,48 +48,74 @@ struct SyntheticLane {
     }
 }
 
-/// The records of one trace, one after the other.
+/// The records of one trace, one after the other. Some hundred are in memory at a time.
 struct TraceLane {
-    private let records: [TraceRecord]
     private let speed: Double
     private let tenants: TenantChoice
     private let sloClass: Int32
     private let start: Instant
     private let duration: TimeSpan
     private let choices: RandomGenerator
+    private var reader: (any TraceReader)?
+    private var records: [TraceRecord] = []
+    /// Of the next record: in `records`, and in the trace.
+    private var position = 0
     private var index = 0
+    /// When the next record comes; `nil` when none does before the end.
+    private(set) var time: Instant?
+    /// Why the trace ended before its end.
+    private(set) var failure: TraceFailure?
 
     init(_ trace: TraceTraffic, streams: RandomStreams, start: Instant, duration: TimeSpan) {
         if let problem = trace.problem { preconditionFailure("trace '\(trace.name)': \(problem)") }
-        records = trace.records
         speed = trace.speed
         tenants = TenantChoice(trace.tenants)
         sloClass = Int32(trace.sloClass)
         self.start = start
         self.duration = duration
         choices = streams.generator("tenants", trace.name)
-    }
-
-    /// When the next record comes; `nil` when none does before the end.
-    var time: Instant? {
-        guard index < records.count else { return nil }
-        let offset = records[index].offset
-        // At its own speed a trace keeps its times to the nanosecond.
-        let played = speed == 1 ? offset : TimeSpan(nanoseconds: Int64(Double(offset.nanoseconds) / speed))
-        return played < duration ? start + played : nil
+        do throws(TraceFailure) {
+            reader = try trace.source.open()
+        } catch {
+            failure = error
+        }
+        fill()
+        time = timeOfNext()
     }
 
     /// The record that comes at `time`; then moves on to the one after it.
     mutating func next(at time: Instant) -> Arrival {
-        let record = records[index]
+        let record = records[position]
         var tenant = tenants.only
         if tenant == nil {
             choices.seek(to: index)
             tenant = tenants.tenant(at: choices.uniform())
         }
+        position += 1
         index += 1
+        if position == records.count { fill() }
+        self.time = timeOfNext()
         return Arrival(
             time: time, promptTokens: record.promptTokens, outputTokens: record.outputTokens, tenant: tenant ?? 0,
             sloClass: sloClass)
+    }
+
+    private mutating func fill() {
+        position = 0
+        do throws(TraceFailure) {
+            try reader?.next(into: &records)
+        } catch {
+            failure = error
+            records = []
+            reader = nil
+        }
+    }
+
+    private func timeOfNext() -> Instant? {
+        guard position < records.count else { return nil }
+        let offset = records[position].offset
+        // At its own speed a trace keeps its times to the nanosecond.
+        let played = speed == 1 ? offset : TimeSpan(nanoseconds: Int64(Double(offset.nanoseconds) / speed))
+        return played < duration ? start + played : nil
     }
 }

@@ -33,20 +33,29 @@ struct Compare: AsyncParsableCommand {
         }
         let startedAt = Date()
         let clock = ContinuousClock.now
-        let outcome = try await PolicyStudy.run(
-            scenario, policies: choices, replications: study.replications, seed: study.seed, workers: study.workers,
-            progress: console.progress(of: scenario.name))
+        let outcome = try await console.playing { () async throws -> Outcome in
+            do {
+                return Outcome(
+                    try await PolicyStudy.run(
+                        scenario, policies: choices, replications: study.replications, seed: study.seed,
+                        workers: study.workers, progress: console.progress(of: scenario.name)))
+            } catch let stopped as StudyStopped {
+                guard let first = stopped.first else { throw stopped }
+                return Outcome(runs: [[first]], interruption: stopped.interruption)
+            }
+        }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
-        let shown = outcome.comparison.rows[0].policy
-        let runs = outcome.runs.first { $0[0].policy == shown }!
+        let shown = outcome.comparison?.rows[0].policy
+        let runs = outcome.runs.first { shown == nil || $0[0].policy == shown }!
         var options: [String] = []
         if let labels { options = ["--policies", labels.joined(separator: ",")] }
         let content = ReportContent(
             scenario: scenario, result: runs[0],
             estimates: runs.count < 2
                 ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
-            comparison: outcome.comparison, version: Version.current,
+            comparison: outcome.comparison,
+            partial: outcome.interruption.map { PartialRun(runs[0], runs: $0) }, version: Version.current,
             command: scenario.command("compare", options, seed: runs[0].seed, study: study))
         let plants = 1 + PolicyStudy.plantFactors.count
         let results = Results(
@@ -57,8 +66,27 @@ struct Compare: AsyncParsableCommand {
             try results.printJSON()
         } else {
             for tuning in outcome.tunings { print(ResultText.tuning(tuning)) }
-            print(ResultText.comparison(outcome.comparison))
+            if let comparison = outcome.comparison { print(ResultText.comparison(comparison)) }
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
+        if outcome.interruption != nil { throw ExitCode.interrupted }
     }
+}
+
+/// What a comparison came to.
+private struct Outcome {
+    /// By policy and replication.
+    var runs: [[RunResult]]
+    /// `nil` when it was stopped before any two policies could be compared.
+    var comparison: Comparison?
+    var tunings: [TuningOutcome] = []
+    var interruption: Interruption?
+
+    init(_ study: PolicyStudy) {
+        (runs, comparison) = (study.runs, study.comparison)
+        (tunings, interruption) = (study.tunings, study.interruption)
+    }
+
+    /// The first run of a study that was stopped too early.
+    init(runs: [[RunResult]], interruption: Interruption) { (self.runs, self.interruption) = (runs, interruption) }
 }

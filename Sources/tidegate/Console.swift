@@ -10,12 +10,14 @@ final class Console: Sendable {
         var lastTenth = -1
         var lastDrawn = ContinuousClock.now - .seconds(1)
         var isLineOpen = false
+        /// When the work that is shown began: at the first call about it.
+        var begun: ContinuousClock.Instant?
+        var hasToldOfStop = false
     }
 
     private let isQuiet: Bool
     private let isTerminal = isatty(STDERR_FILENO) != 0 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     private let state = Mutex(State())
-    private let start = ContinuousClock.now
 
     init(isQuiet: Bool) { self.isQuiet = isQuiet }
 
@@ -38,20 +40,28 @@ final class Console: Sendable {
 
     /// How far the work has come. Safe to call often and from any thread.
     ///
-    /// - Parameter share: Range: 0...1.
-    func progress(_ what: String, share: Double, detail: String) {
+    /// - Parameters:
+    ///   - share: Range: 0...1.
+    ///   - detail: Where a line is printed at each tenth.
+    ///   - live: Where one line is rewritten, from the seconds spent; `detail` when `nil`.
+    func progress(
+        _ what: String, share: Double, detail: @autoclosure () -> String, live: ((Double) -> String)? = nil
+    ) {
         guard !isQuiet else { return }
         state.withLock { state in
             let now = ContinuousClock.now
             let tenth = Int(share * 10)
+            let spent = (now - (state.begun ?? now)).seconds
+            state.begun = state.begun ?? now
             if isTerminal {
                 guard now - state.lastDrawn > .milliseconds(100) || share >= 1 else { return }
                 state.lastDrawn = now
                 state.isLineOpen = true
-                write("\r\u{1B}[K\(what) \(Int(share * 100)) %  \(detail)\(timeLeft(share, at: now))")
+                let text = live?(spent) ?? detail()
+                write("\r\u{1B}[K\(what) \(Int(share * 100)) %  \(text)\(timeLeft(share, spent: spent))")
             } else if tenth > state.lastTenth {
                 state.lastTenth = tenth
-                write("\(what) \(tenth * 10) %  \(detail)\n")
+                write("\(what) \(tenth * 10) %  \(detail())\n")
             }
         }
     }
@@ -61,13 +71,23 @@ final class Console: Sendable {
         state.withLock { state in
             closeLine(&state)
             state.lastTenth = -1
+            state.begun = nil
         }
     }
 
-    private func timeLeft(_ share: Double, at now: ContinuousClock.Instant) -> String {
+    /// Tells, once, that the runs are being stopped.
+    func tellOfStop() {
+        let isFirst = state.withLock { state in
+            defer { state.hasToldOfStop = true }
+            return !state.hasToldOfStop
+        }
+        if isFirst { say("stopping; what is in flight is followed to its end. Ctrl-C again ends at once") }
+    }
+
+    private func timeLeft(_ share: Double, spent: Double) -> String {
         guard share > 0.02, share < 1 else { return "" }
-        let spent = Double((now - start).components.seconds)
-        return "  \(Int((spent / share * (1 - share)).rounded(.up))) s left"
+        let left = Int((spent / share * (1 - share)).rounded(.up))
+        return left < 120 ? "  \(left) s left" : "  \((left + 59) / 60) min left"
     }
 
     private func closeLine(_ state: inout State) {

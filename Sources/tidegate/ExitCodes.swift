@@ -10,4 +10,6 @@ extension ExitCode {
     static let unavailable = ExitCode(69)
     /// The output could not be written; nothing half-written is left.
     static let cannotWrite = ExitCode(73)
+    /// Stopped by the user. What was simulated until then is written and marked as partial, if it is of use.
+    static let interrupted = ExitCode(130)
 }

@@ -26,20 +26,30 @@ struct Replay: AsyncParsableCommand {
         let choice = try scenario.choice(labelled: policy)
         let startedAt = Date()
         let clock = ContinuousClock.now
-        let (tuned, _) = try await tune(
-            [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
-        let plans = (0..<study.replications).map {
-            RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
+        var interruption: Interruption?
+        var runs = try await console.playing {
+            let (tuned, _) = try await tune(
+                [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
+            let plans = (0..<study.replications).map {
+                RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
+            }
+            let results = try await runUntilStopped(
+                plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
+            interruption = Interruption(results)
+            return results.compactMap { $0 }
         }
-        let runs = try await runAll(
-            plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
+        if interruption != nil {
+            // Estimates are over whole runs; without the first of them what there is of it is shown alone.
+            let isFirstWhole = runs[0].stoppedAt == nil
+            runs = isFirstWhole ? runs.filter { $0.stoppedAt == nil } : [runs[0]]
+        }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let content = ReportContent(
             scenario: scenario, result: runs[0],
             estimates: runs.count < 2
                 ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
-            version: Version.current,
+            partial: interruption.map { PartialRun(runs[0], runs: $0) }, version: Version.current,
             command: scenario.command("replay", ["--policy", choice.label], seed: runs[0].seed, study: study))
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
@@ -50,6 +60,7 @@ struct Replay: AsyncParsableCommand {
         } else {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
+        if interruption != nil { throw ExitCode.interrupted }
     }
 }
 
@@ -73,12 +84,39 @@ extension Scenario {
 }
 
 extension Console {
-    /// A study's progress on this console.
-    func progress(of what: String) -> @Sendable (StudyProgress) -> Void {
+    /// Plays runs, which the user may interrupt. A trace that changed since it was checked is told as other bad input is.
+    func playing<Value>(_ play: () async throws -> Value) async throws -> Value {
+        Interrupt.catchFirst()
+        defer { Interrupt.release() }
+        do {
+            return try await play()
+        } catch let stopped as StudyStopped where stopped.first == nil {
+            alert("stopped while tuning: there is no result, and nothing is written")
+            throw ExitCode.interrupted
+        } catch SimulationError.trace(_, let failure) {
+            alert(failure.description)
+            throw ExitCode.badData
+        }
+    }
+
+    /// A study's progress on this console, which goes on until the user interrupts it.
+    func progress(of what: String) -> @Sendable (StudyProgress) -> Continuation {
         { progress in
+            guard !Interrupt.isRaised else {
+                self.tellOfStop()
+                return .stop
+            }
             self.progress(
                 what, share: progress.share,
-                detail: "\(progress.ended) of \(progress.total) runs, \(progress.requests) requests")
+                detail: "\(progress.ended) of \(progress.total) runs, \(progress.requests) requests"
+            ) { spent in
+                let time = ResultText.simulated(progress.simulated, of: progress.planned)
+                let runs = progress.total > 1 ? ", \(progress.ended) of \(progress.total) runs" : ""
+                let speed =
+                    spent > 0 ? ", \(ResultText.grouped(Int(Double(progress.requests) / spent))) requests/s" : ""
+                return time + runs + speed
+            }
+            return .goOn
         }
     }
 }

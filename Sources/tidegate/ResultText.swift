@@ -19,6 +19,7 @@ enum ResultText {
                 + "p99 \(milliseconds(result.itl.quantile(0.99)?.milliseconds))",
             "  replicas    " + String(format: "%.2f", result.pools.reduce(0) { $0 + $1.meanReplicas }) + " in the mean",
         ]
+        if let partial = content.partial { lines.insert("  PARTIAL     \(partial.text)", at: 1) }
         for entry in result.sloClasses {
             lines.append(
                 "  \(entry.isMet ? "✔" : "✘") SLO \(entry.sloClass.name): "
@@ -71,6 +72,16 @@ enum ResultText {
         return "\(tuning.policy): \(tuning.parameter) \(tuning.chosen) chosen on seed \(tuning.seed) among "
             + trials.joined(separator: ", ")
     }
+
+    /// How much of the time to simulate is done, in the largest unit that shows it moving.
+    static func simulated(_ seconds: Double, of planned: Double) -> String {
+        let (unit, name) =
+            planned >= 2 * 86_400 ? (86_400.0, "days") : planned >= 7_200 ? (3_600.0, "h") : (60.0, "min")
+        return String(format: "%.1f of %.1f %@ simulated", seconds / unit, planned / unit, name as NSString)
+    }
+
+    /// A whole number with thousands marks.
+    static func grouped(_ number: Int) -> String { String(money(Double(number)).dropFirst().dropLast(3)) }
 
     /// Dollars with cents and thousands marks.
     static func money(_ dollars: Double) -> String {

@@ -50,7 +50,7 @@ struct Results {
     }
 
     private func summaryDocument(speed: RunSpeed?) -> SummaryDocument {
-        var summary = RunSummary(content.result, estimates: content.estimates)
+        var summary = RunSummary(content.result, estimates: content.estimates, partial: content.partial)
         summary.run = speed
         return SummaryDocument(summary: summary, comparison: content.comparison)
     }

@@ -14,7 +14,7 @@ struct Tidegate: AsyncParsableCommand {
 
             EXIT CODES
               0 done   64 wrong usage   65 bad scenario, trace or profile   66 missing input   69 not available
-              73 cannot write
+              73 cannot write   130 stopped by Ctrl-C; what was simulated until then is written, marked as partial
             """,
         version: Version.current,
         subcommands: [

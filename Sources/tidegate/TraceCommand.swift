@@ -27,14 +27,15 @@ struct TraceSummaryCommand: ParsableCommand {
 
     func run() throws {
         let console = Console(isQuiet: false)
-        let trace: Trace
+        let trace: FileTrace
+        let summary: TraceSummary
         do {
-            trace = try TraceFile.read(path: file, format: format)
+            trace = try FileTrace(path: file, format: format)
+            summary = try TraceSummary(trace)
         } catch {
             console.alert("\(error)")
             throw ExitCode.badData
         }
-        let summary = TraceSummary(trace.records)
         if json {
             print(try CanonicalJSON.encode(summary), terminator: "")
             return

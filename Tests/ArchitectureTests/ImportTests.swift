@@ -13,7 +13,7 @@ private let allowed: [String: Set<String>] = {
     // CYaml is libyaml as the package Yams brings it.
     let formats = studies.union(["CZlib", "CYaml"])
     return [
-        "Units": [],
+        "Units": ["CDigest"],
         "Randomness": numbers.union(["CGSL"]),
         "Statistics": numbers.union(["CGSL"]),
         "FleetModel": numbers,

@@ -17,7 +17,7 @@ struct HostileTraceTests {
             let trace = try TraceFile.read(path: path, name: "trace", format: format)
             Issue.record("read \(trace.records.count) records")
             return InputError(file: "", problem: .empty)
-        } catch { return error }
+        } catch let error as InputError { return error }
     }
 
     private static let header = "offset_s,prompt_tokens,output_tokens\n"

@@ -50,7 +50,7 @@ struct ScenarioTests {
         #expect(scenario.traces.map(\.name) == ["real"])
         #expect(scenario.traces.first?.speed == 2)
         #expect(scenario.traces.first?.sloClass == 1)
-        #expect(scenario.traces.first?.records.map(\.promptTokens) == [10, 20])
+        #expect(try scenario.traces.first?.source.allRecords().map(\.promptTokens) == [10, 20])
         let pool = try #require(scenario.pools.first)
         #expect(pool.profile == EngineProfileFileTests.profile)
         #expect(

@@ -85,6 +85,10 @@ enum Fixture {
     /// Three replications, made once for all tests.
     static let runs = (0..<3).map { try! run(scenario, options: RunOptions(replication: $0)) }
     static var result: RunResult { runs[0] }
+    /// The first of them, stopped after a third.
+    static let stopped = try! Simulation.run(scenario, policy: scenario.policies[0]) {
+        $0.simulated < .minutes(20) ? .goOn : .stop
+    }
     static let estimates = RunEstimates(runs.map(\.measurements), varied: "arrivals, lengths and step noise")
 
     static var content: ReportContent {

@@ -35,6 +35,39 @@ struct RunSummaryTests {
         #expect(object["run"] == nil && object["ci95"] == nil && object["varied"] == nil)
     }
 
+    @Test("A partial result says what it lacks, and a whole one does not speak of it")
+    func partial() throws {
+        let result = Fixture.stopped
+        let partial = PartialRun(result, runs: Interruption(ended: 0, planned: 3))
+        let object = try Self.object(RunSummary(result, partial: partial))
+        let said = try #require(object["partial"] as? [String: Any])
+        #expect(said["stopped_at"] as? String == "\(result.stoppedAt!)")
+        #expect(said["simulated_seconds"] as? Double == result.duration.seconds)
+        #expect(object["simulated_seconds"] as? Double == result.duration.seconds)
+        #expect(said["planned_seconds"] as? Double == 3600)
+        #expect(said["runs_ended"] as? Int == 0 && said["runs_planned"] as? Int == 3)
+        #expect(try Self.object(RunSummary(Fixture.result))["partial"] == nil)
+        // The run that is shown went to its end, and others are missing.
+        let whole = PartialRun(Fixture.result, runs: Interruption(ended: 1, planned: 3))
+        let missing = try #require(
+            try Self.object(RunSummary(Fixture.result, partial: whole))["partial"] as? [String: Any])
+        #expect(missing["stopped_at"] == nil)
+        #expect(whole.text == "stopped: 1 of 3 runs went to their end")
+    }
+
+    @Test("A partial report says so in its title, beside the verdict and where it came from")
+    func partialReport() {
+        var content = Fixture.content
+        #expect(!ReportPage(content).text.lowercased().contains("partial"))
+        content.result = Fixture.stopped
+        content.partial = PartialRun(Fixture.stopped, runs: Interruption(ended: 0, planned: 1))
+        let text = ReportPage(content).text
+        #expect(text.contains("<title>Partial: "))
+        #expect(text.contains("Partial result: stopped at \(Fixture.stopped.stoppedAt!), after "))
+        #expect(text.contains("This result is partial. The command gives the whole one"))
+        #expect(text.contains(", after 20 min of 1 h"))
+    }
+
     @Test("Money is a decimal string that reads back to the bill, and tenants and idle sum to it")
     func money() throws {
         let cost = try #require(try Self.object(RunSummary(Fixture.result))["cost"] as? [String: Any])

@@ -49,6 +49,62 @@ import Units
         PolicyChoice(label: "\(replicas)", policy: "static", parameters: ["replicas": .number(Double(replicas))])
     }
 
+    @Test func `a study that is stopped keeps what was played whole, ends what is under way and begins no more`()
+        async throws
+    {
+        let scenario = scenario(requests: 200)
+        let plans = (0..<6).map { RunPlan(policy: level(2), options: RunOptions(replication: $0)) }
+        let whole = try await runAll(plans, of: scenario, workers: 1)
+        let some = try await runUntilStopped(plans, of: scenario, workers: 1) {
+            $0.ended < 2 || $0.share < 0.4 ? .goOn : .stop
+        }
+        #expect(some.map { $0?.fingerprint }.prefix(2) == whole.map(\.fingerprint).prefix(2))
+        #expect(some.prefix(2).allSatisfy { $0?.stoppedAt == nil })
+        let part = try #require(some[2])
+        #expect(part.stoppedAt != nil)
+        #expect(part.outcomes.arrived > 0)
+        #expect(part.outcomes.arrived < whole[2].outcomes.arrived)
+        #expect(some[3...].allSatisfy { $0 == nil })
+        #expect(Interruption(some) == Interruption(ended: 2, planned: 6))
+        #expect(Interruption(whole) == nil)
+        await #expect(throws: StudyStopped.self) {
+            try await runAll(plans, of: scenario, workers: 2) { _ in .stop }
+        }
+    }
+
+    @Test(
+        arguments: [(0, nil, 0), (2, nil, 0), (3, 1, 1), (4, 2, 1), (7, 2, 1), (8, 2, 2), (12, 2, 3)]
+            as [(Int, Int?, Int)])
+    func `a stopped comparison is over what every policy has played whole`(
+        ended: Int, replications: Int?, plants: Int
+    ) async throws {
+        // Two policies, two replications of each on three plants: twelve runs, and here one after the other.
+        let scenario = scenario(requests: 200)
+        func study() async throws -> PolicyStudy {
+            try await PolicyStudy.run(scenario, policies: [level(1), level(3)], replications: 2, workers: 1) {
+                $0.ended < ended ? .goOn : .stop
+            }
+        }
+        guard let replications else {
+            await #expect {
+                _ = try await study()
+            } throws: { error in
+                guard let stopped = error as? StudyStopped, let first = stopped.first else { return false }
+                return stopped.interruption == Interruption(ended: ended, planned: 12)
+                    && (first.stoppedAt != nil) == (ended == 0)
+            }
+            return
+        }
+        let part = try await study()
+        #expect(part.interruption == (ended < 12 ? Interruption(ended: ended, planned: 12) : nil))
+        #expect(part.comparison.replications == replications)
+        #expect(part.comparison.rows[0].variants.count == plants - 1)
+        #expect(part.runs.allSatisfy { $0.count == replications && $0.allSatisfy { $0.stoppedAt == nil } })
+        let whole = try await PolicyStudy.run(
+            scenario, policies: [level(1), level(3)], replications: replications, workers: 1)
+        #expect(part.comparison.rows.map(\.cost) == whole.comparison.rows.map(\.cost))
+    }
+
     @Test func `results do not depend on the number of workers`() async throws {
         let scenario = scenario(requests: 200)
         let plans = (0..<5).map { RunPlan(policy: level(1 + $0 % 2), options: RunOptions(replication: $0)) }

@@ -1,3 +1,4 @@
+import CDigest
 import Testing
 
 @testable import Units
@@ -83,6 +84,16 @@ struct UnitsTests {
     func longDigest() {
         let digest = Digest(of: [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000))
         #expect(digest.hexadecimal == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    }
+
+    @Test("The processor's instructions and the plain function digest alike", arguments: 1...20)
+    func digestInstructions(blocks: Int) {
+        let bytes = (0..<(64 * blocks)).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 31 &+ $0 >> 3) }
+        var (fast, plain) = ([UInt32](1...8), [UInt32](1...8))
+        cdigest_sha256(&fast, bytes, blocks)
+        cdigest_sha256_portable(&plain, bytes, blocks)
+        #expect(fast == plain)
+        #expect(fast != [UInt32](1...8))
     }
 
     @Test("A fingerprint depends on every number and on their order")

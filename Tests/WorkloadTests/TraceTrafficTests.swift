@@ -37,13 +37,13 @@ struct TraceTrafficTests {
     }
 
     @Test("Resampled traces are in order, of the same span, and as long on average")
-    func resampling() {
-        let counts = (0..<200).map { seed in
+    func resampling() throws {
+        let counts = try (0..<200).map { seed in
             let generator = RandomStreams(seed: UInt64(seed)).generator("blocks")
-            let other = trace(hour).resampled(blocks: .minutes(5), generator: generator)
-            #expect(other.problem == nil)
-            #expect(other.records.last!.offset < .hours(1))
-            return Double(other.records.count)
+            let other = try trace(hour).resampled(blocks: .minutes(5), generator: generator).source.allRecords()
+            #expect(TraceRecords(other).problem == nil)
+            #expect(other.last!.offset < .hours(1))
+            return Double(other.count)
         }
         let mean = counts.reduce(0, +) / 200
         // Blocks of five minutes hold 40 to 60 records: at most 10 off in each of 12 blocks, in 200 traces.
@@ -52,11 +52,12 @@ struct TraceTrafficTests {
     }
 
     @Test("Each record is as likely as any other, also at the ends")
-    func unbiased() {
+    func unbiased() throws {
         var seen = [Int](repeating: 0, count: 60)
         for seed in 0..<300 {
             let generator = RandomStreams(seed: UInt64(seed)).generator("blocks")
-            for record in trace(hour).resampled(blocks: .minutes(1), generator: generator).records {
+            let other = trace(hour).resampled(blocks: .minutes(1), generator: generator)
+            for record in try other.source.allRecords() {
                 seen[Int(record.promptTokens) / 100] += 1
             }
         }
@@ -65,9 +66,9 @@ struct TraceTrafficTests {
     }
 
     @Test("What happens within a block stays together")
-    func blocksStayTogether() {
+    func blocksStayTogether() throws {
         let generator = RandomStreams(seed: 1).generator("blocks")
-        let records = trace(hour).resampled(blocks: .minutes(10), generator: generator).records
+        let records = try trace(hour).resampled(blocks: .minutes(10), generator: generator).source.allRecords()
         let torn = zip(records, records.dropFirst()).count { a, b in
             b.promptTokens != a.promptTokens + 1 && b.promptTokens != a.promptTokens + 91
         }
@@ -77,10 +78,101 @@ struct TraceTrafficTests {
     }
 
     @Test("One block as long as the trace only rotates it")
-    func rotation() {
+    func rotation() throws {
         let generator = RandomStreams(seed: 8).generator("blocks")
-        let records = trace(hour).resampled(blocks: .hours(2), generator: generator).records
+        let records = try trace(hour).resampled(blocks: .hours(2), generator: generator).source.allRecords()
         #expect(records.map(\.promptTokens).sorted() == hour.map(\.promptTokens).sorted())
+    }
+
+    @Test("Resampling record by record yields what resampling the whole trace at once does", arguments: 0..<50)
+    func lazyResampling(seed: UInt64) throws {
+        let numbers = RandomStreams(seed: seed).generator("records")
+        var time: Int64 = 0
+        let records = (0..<(2 + numbers.uniform(below: 900))).map { i in
+            // Some at one moment, some far apart.
+            time += Int64(numbers.uniform(below: 3)) * Int64(numbers.uniform(below: 40_000_000_000))
+            return TraceRecord(offset: TimeSpan(nanoseconds: time), promptTokens: Int32(i + 1), outputTokens: 1)
+        }
+        let blocks = TimeSpan.seconds([7, 60, 3600, 1_000_000][numbers.uniform(below: 4)])
+        let streams = RandomStreams(seed: seed)
+        let expected = resampledAtOnce(records, blocks: blocks, generator: streams.generator("blocks"))
+        let source = trace(records).resampled(blocks: blocks, generator: streams.generator("blocks")).source
+        #expect(try source.allRecords() == expected, "seed \(seed)")
+        for target in [TimeSpan.zero, blocks, expected[expected.count / 2].offset, source.last] {
+            var reader = try source.open()
+            var next: [TraceRecord] = []
+            try reader.seek(to: target)
+            try reader.next(into: &next)
+            #expect(next.first == expected.first { $0.offset >= target }, "seed \(seed), from \(target)")
+        }
+    }
+
+    /// What `resampled` promises, on arrays.
+    private func resampledAtOnce(
+        _ records: [TraceRecord], blocks: TimeSpan, generator: RandomGenerator
+    ) -> [TraceRecord] {
+        let last = records.last!.offset.nanoseconds
+        let span = last + max(1, last / Int64(records.count - 1))
+        let laps =
+            records
+            + records.map {
+                TraceRecord(
+                    offset: $0.offset + TimeSpan(nanoseconds: span), promptTokens: $0.promptTokens,
+                    outputTokens: $0.outputTokens)
+            }
+        var result: [TraceRecord] = []
+        for position in stride(from: 0, to: span, by: Int(blocks.nanoseconds)) {
+            let start = Int64(generator.uniform(below: Int(span)))
+            let end = start + min(blocks.nanoseconds, span - position)
+            for var record in laps where (start..<end).contains(record.offset.nanoseconds) {
+                record.offset = TimeSpan(nanoseconds: record.offset.nanoseconds - start + position)
+                result.append(record)
+            }
+        }
+        return result
+    }
+
+    @Test("A copy of a stream over a resampled trace goes on as the original does")
+    func copies() {
+        let streams = RandomStreams(seed: 4)
+        let other = trace(hour).resampled(blocks: .minutes(1), generator: streams.generator("blocks"))
+        var stream = ArrivalStream(
+            sources: [], traces: [other], streams: streams, start: midnight, duration: .hours(1))
+        for _ in 0..<250 { _ = stream.next() }
+        var copy = stream
+        let rest = (0..<300).map { _ in stream.next() }
+        #expect(rest.contains { $0 != nil })
+        #expect((0..<300).map { _ in copy.next() } == rest)
+    }
+
+    @Test("A trace that fails while it is played ends its requests, and the stream says why")
+    func failing() {
+        struct Failing: TraceSource, TraceReader {
+            var left = 2
+            var count: Int { 1000 }
+            var last: TimeSpan { .hours(1) }
+            func open() -> any TraceReader { self }
+            mutating func seek(to offset: TimeSpan) {}
+            mutating func next(into records: inout [TraceRecord]) throws(TraceFailure) {
+                if left == 0 { throw TraceFailure("gone") }
+                records = [
+                    TraceRecord(offset: .seconds(Int64(2 - left)), promptTokens: 1, outputTokens: 1)
+                ]
+                left -= 1
+            }
+        }
+        var failing = trace([])
+        failing.name = "failing"
+        failing.source = Failing()
+        var stream = ArrivalStream(
+            sources: [], traces: [trace(hour), failing], streams: RandomStreams(seed: 1), start: midnight,
+            duration: .hours(1))
+        #expect(stream.failure == nil)
+        var seen = [0, 0]
+        while let next = stream.next() { seen[next.source] += 1 }
+        #expect(seen == [600, 2])
+        #expect(stream.failure?.trace == 1)
+        #expect(stream.failure?.reason == TraceFailure("gone"))
     }
 
     @Test("A trace that cannot be played says why")

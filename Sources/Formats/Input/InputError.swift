@@ -11,8 +11,12 @@ public struct InputError: Error, Hashable, Sendable {
         case lineTooLong(limit: Int)
         /// The file is larger than its kind may be, in bytes.
         case tooLarge(limit: Int)
-        /// More records than a run can hold.
+        /// More records than can be numbered.
         case tooManyRecords(limit: Int)
+        /// More records of one rounded time than can be spread.
+        case tooManyAtOnce(limit: Int)
+        /// The file was written to after its reading began.
+        case changed
         /// The first lines are of no known format.
         case unknownFormat(known: [String])
         /// The header is not the one expected.
@@ -62,6 +66,9 @@ extension InputError.Problem {
         case .lineTooLong(let limit): ("a line is longer than \(limit) bytes", "is this a text file?")
         case .tooLarge(let limit): ("the file is larger than \(limit) bytes", nil)
         case .tooManyRecords(let limit): ("more than \(limit) records", "split the file")
+        case .tooManyAtOnce(let limit):
+            ("more than \(limit) records share one time", "give the times with more digits, in the format csv")
+        case .changed: ("the file was written to while it was in use", "run again once it stays as it is")
         case .unknownFormat(let known): ("the format is not recognised", "formats: \(known.joined(separator: ", "))")
         case .wrongHeader(let expected, let found): ("header '\(found)' is not the one expected", "header: \(expected)")
         case .wrongFieldCount(let expected): ("the line does not have \(expected) fields", nil)

@@ -9,7 +9,7 @@ import Units
     import Darwin
 #endif
 
-/// A file read from front to back in chunks, inflated on the way when it is gzip (known by its first two bytes).
+/// A file read in chunks, inflated on the way when it is gzip (known by its first two bytes).
 ///
 /// Memory is one chunk, however large the file or its inflated size.
 final class InputFile {
@@ -17,58 +17,106 @@ final class InputFile {
 
     /// The name to report problems under.
     let name: String
-    private let handle: UnsafeMutablePointer<FILE>
-    private var inflater: Inflater?
-    /// The first bytes, read to recognise gzip and handed out before the rest.
-    private var peeked: ArraySlice<UInt8> = []
+    /// Of the file as it was opened.
+    let stamp: FileStamp
+    private let file: OpenFile
+    /// The next byte of the file to read, and of the text in it.
+    private var offset = 0
+    private var textOffset = 0
+    private let inflater: Inflater?
+    /// Where inflation may begin; known to a file that is read for the second time.
+    private let index: GzipIndex?
     private var builder: DigestBuilder?
 
     /// The digest of the file as it lies on disk, once all of it is read; `nil` when it was not asked for.
     var digest: Digest? { builder?.digest }
+    /// The places found while a gzip file was read to its end; `nil` when that was not asked for, or it is no gzip.
+    var foundIndex: GzipIndex? { inflater?.index }
 
     /// Opens `path`; problems are reported under `name`.
     ///
-    /// - Parameter digesting: Whether to take the file's digest while reading.
-    init(path: String, name: String, digesting: Bool = false) throws(InputError) {
-        self.name = name
-        builder = digesting ? DigestBuilder() : nil
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw InputError(file: name, problem: .unreadable(lastErrorText())) }
-        // A pipe or a device could block or never end: only plain files are read.
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw InputError(file: name, problem: .unreadable("not a plain file"))
-        }
-        guard let handle = fopen(path, "rb") else {
-            throw InputError(file: name, problem: .unreadable(lastErrorText()))
-        }
-        self.handle = handle
-        // Chunks are large already; the C library's own buffer would only copy them once more.
-        setvbuf(handle, nil, _IONBF, 0)
-        var magic: [UInt8] = [0, 0]
-        let count = fread(&magic, 1, 2, handle)
-        peeked = magic[..<count]
-        if peeked == [0x1f, 0x8b] { inflater = Inflater(name: name) }
+    /// - Parameters:
+    ///   - digesting: Whether to take the file's digest while reading.
+    ///   - indexing: Whether to find where `seek` may begin inflation in a gzip file.
+    convenience init(path: String, name: String, digesting: Bool = false, indexing: Bool = false) throws(InputError) {
+        let file = try OpenFile(path: path, name: name)
+        try self.init(file, name: name, digesting: digesting, indexing: indexing, index: nil)
     }
 
-    deinit { fclose(handle) }
+    /// Opens a file again, whose `stamp` and index are known from an earlier reading.
+    ///
+    /// - Throws: Beside what cannot be read, `.changed` when its stamp is another.
+    convenience init(path: String, name: String, stamp: FileStamp, index: GzipIndex?) throws(InputError) {
+        let file = try OpenFile(path: path, name: name)
+        try self.init(file, name: name, digesting: false, indexing: false, index: index)
+        guard self.stamp == stamp else { throw InputError(file: name, problem: .changed) }
+    }
 
-    /// Fills `buffer` from its start with the next bytes; returns how many, 0 at the end.
+    private init(
+        _ file: OpenFile, name: String, digesting: Bool, indexing: Bool, index: GzipIndex?
+    ) throws(InputError) {
+        self.name = name
+        self.file = file
+        self.index = index
+        stamp = try file.stamp()
+        builder = digesting ? DigestBuilder() : nil
+        var magic: (UInt8, UInt8) = (0, 0)
+        let count: Int = try withUnsafeMutableBytes(of: &magic) { bytes throws(InputError) in
+            try file.read(into: bytes, at: 0)
+        }
+        inflater = count == 2 && magic == (0x1f, 0x8b) ? Inflater(name: name, indexing: indexing) : nil
+    }
+
+    /// The same file at the same place, to be read independently. No digest is taken.
+    init(copying other: InputFile) {
+        name = other.name
+        stamp = other.stamp
+        file = other.file
+        offset = other.offset
+        textOffset = other.textOffset
+        inflater = other.inflater.map { Inflater(copying: $0) }
+        index = other.index
+    }
+
+    /// Fills `buffer` from its start with the next bytes of the text; returns how many, 0 at the end.
+    ///
+    /// - Throws: `.changed` when the file was written to since it was opened.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(InputError) -> Int {
-        guard let inflater else { return try readRaw(into: buffer) }
-        return try inflater.inflate(into: buffer) { raw throws(InputError) in try self.readRaw(into: raw) }
+        let count: Int
+        if let inflater {
+            count = try inflater.inflate(into: buffer) { raw throws(InputError) in try self.readRaw(into: raw) }
+        } else {
+            count = try readRaw(into: buffer)
+        }
+        guard try file.stamp() == stamp else { throw InputError(file: name, problem: .changed) }
+        textOffset += count
+        return count
+    }
+
+    /// Goes to a byte of the text, counted from 0. In a gzip file that is not indexed, what lies before is inflated.
+    func seek(to target: Int) throws(InputError) {
+        guard let inflater else {
+            (offset, textOffset) = (target, target)
+            return
+        }
+        let place = index?.last { $0.position <= target }
+        if target < textOffset || textOffset < place?.position ?? 0 {
+            offset = place.map { $0.bits == 0 ? $0.input : $0.input - 1 } ?? 0
+            textOffset = place?.position ?? 0
+            try inflater.restart(at: place) { raw throws(InputError) in try self.readRaw(into: raw) }
+        }
+        let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.chunk, alignment: 16)
+        defer { scratch.deallocate() }
+        while textOffset < target {
+            let wanted = min(target - textOffset, scratch.count)
+            if try read(into: UnsafeMutableRawBufferPointer(rebasing: scratch[..<wanted])) == 0 { return }
+        }
     }
 
     private func readRaw(into buffer: UnsafeMutableRawBufferPointer) throws(InputError) -> Int {
-        if !peeked.isEmpty {
-            let count = min(peeked.count, buffer.count)
-            buffer.copyBytes(from: peeked.prefix(count))
-            peeked = peeked.dropFirst(count)
-            builder?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            return count
-        }
-        let count = fread(buffer.baseAddress, 1, buffer.count, handle)
-        if count == 0, ferror(handle) != 0 { throw InputError(file: name, problem: .unreadable(lastErrorText())) }
+        let count = try file.read(into: buffer, at: offset)
         builder?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        offset += count
         return count
     }
 

@@ -3,16 +3,20 @@
 /// Each function reads from the cursor and leaves it behind what it read; on failure it throws an `InputError` with
 /// the line and the column of the field.
 struct LineFields {
-    private let bytes: UnsafeRawBufferPointer
     private let file: String
-    private let line: Int
+    private var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var line = 0
     /// The next byte to read.
     private(set) var cursor = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, file: String, line: Int) {
+    /// - Parameter file: The name to report problems under.
+    init(file: String) { self.file = file }
+
+    /// Goes to the start of another line. One value serves all lines of a file: making one counts references.
+    @inline(__always) mutating func begin(_ bytes: UnsafeRawBufferPointer, line: Int) {
         self.bytes = bytes
-        self.file = file
         self.line = line
+        cursor = 0
     }
 
     var isAtEnd: Bool { cursor == bytes.count }
@@ -35,22 +39,20 @@ struct LineFields {
     }
 
     /// A whole number of 1 or more: digits only, up to the next byte that is none.
-    @inline(__always) mutating func count(_ name: String, upTo limit: Int64 = Int64(Int32.max)) throws(InputError)
-        -> Int64
-    {
+    @inline(__always) mutating func count(_ name: StaticString) throws(InputError) -> Int32 {
         let first = cursor
-        guard let value = digits(), value >= 1, value <= limit else {
-            throw badField(name, expected: "a whole number from 1 to \(limit)", from: first)
+        guard let value = digits(), value >= 1, value <= Int64(Int32.max) else {
+            throw badField("\(name)", expected: "a whole number from 1 to \(Int32.max)", from: first)
         }
-        return value
+        return Int32(value)
     }
 
     /// A time in decimal `units` (nanoseconds each) from 0 to 100 years; digits finer than a nanosecond are cut.
-    @inline(__always) mutating func time(_ name: String, unit: Int64) throws(InputError) -> Int64 {
+    @inline(__always) mutating func time(_ name: StaticString, unit: Int64) throws(InputError) -> Int64 {
         let first = cursor
-        let expected = "a time from 0 to 100 years"
+        let expected: StaticString = "a time from 0 to 100 years"
         guard let whole = digits(), whole <= 3_155_760_000_000_000_000 / unit else {
-            throw badField(name, expected: expected, from: first)
+            throw badField("\(name)", expected: "\(expected)", from: first)
         }
         guard take(UInt8(ascii: ".")) else { return whole * unit }
         var (place, fraction, seen) = (unit, Int64(0), 0)
@@ -60,29 +62,60 @@ struct LineFields {
             cursor += 1
             seen += 1
         }
-        guard seen > 0 else { throw badField(name, expected: expected, from: first) }
+        guard seen > 0 else { throw badField("\(name)", expected: "\(expected)", from: first) }
         return whole * unit + fraction
     }
 
     /// Digits as a number; `nil` where there are none or they pass 2⁶³ − 1.
     @inline(__always) mutating func digits() -> Int64? {
-        var value: Int64 = 0
+        // In a variable of its own, which can be kept in a register.
         let first = cursor
-        while cursor < bytes.count, case let digit = bytes[cursor] &- 48, digit < 10 {
-            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = tens.addingReportingOverflow(Int64(digit))
-            guard !overflow, !carry else { return nil }
-            value = sum
-            cursor += 1
+        var (at, value) = (first, UInt64(0))
+        while at < bytes.count, case let digit = bytes[at] &- 48, digit < 10 {
+            value = value &* 10 &+ UInt64(digit)
+            at += 1
         }
-        return cursor > first ? value : nil
+        cursor = at
+        // Eighteen digits always fit; more are rare enough to be read again with care.
+        if cursor - first > 18 { return Int64(String(decoding: bytes[first..<cursor], as: UTF8.self)) }
+        return cursor > first ? Int64(value) : nil
     }
 
     /// The byte at the cursor, `nil` at the end.
-    var peek: UInt8? { cursor < bytes.count ? bytes[cursor] : nil }
+    @inline(__always) var peek: UInt8? { cursor < bytes.count ? bytes[cursor] : nil }
+
+    /// Steps over all bytes that `isPassed` holds for.
+    @inline(__always) mutating func skip(while isPassed: (UInt8) -> Bool) {
+        var at = cursor
+        while at < bytes.count, isPassed(bytes[at]) { at += 1 }
+        cursor = at
+    }
+
+    /// Steps over digits, commas and spaces, eight at a time.
+    @inline(__always) mutating func skipNumbersAndSeparators() {
+        var at = cursor
+        while bytes.count - at >= 8,
+            Self.areNumbersAndSeparators(bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        {
+            at += 8
+        }
+        cursor = at
+        skip { $0 &- 48 < 10 || $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }
+    }
+
+    /// Whether each of eight bytes is a digit, a comma or a space.
+    @inline(__always) private static func areNumbersAndSeparators(_ eight: UInt64) -> Bool {
+        let (each, low): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x7F7F_7F7F_7F7F_7F7F)
+        // The highest bit of each byte says whether that byte, less the bits of `text`, is `limit` or more.
+        func isBeyond(_ text: Unicode.Scalar, _ limit: UInt64) -> UInt64 {
+            let rest = eight ^ (each &* UInt64(text.value))
+            return ((rest & low) &+ each &* (128 - limit)) | rest
+        }
+        return isBeyond("0", 10) & isBeyond(",", 1) & isBeyond(" ", 1) & ~low == 0
+    }
 
     /// Steps over one byte and returns it; `nil` at the end.
-    mutating func next() -> UInt8? {
+    @inline(__always) mutating func next() -> UInt8? {
         guard let byte = peek else { return nil }
         cursor += 1
         return byte

@@ -12,8 +12,8 @@ struct Traffic {
 
     /// The last arrival of all traces at their speeds, since the start.
     var lastTraceArrival: TimeSpan? {
-        traces.compactMap { trace in
-            trace.records.last.map { TimeSpan.estimate(seconds: $0.offset.seconds / trace.speed) }
+        traces.map { trace in
+            TimeSpan.estimate(seconds: trace.source.last.seconds / trace.speed)
         }.max()
     }
 }
@@ -134,9 +134,9 @@ extension ScenarioBuilder {
             guard let reference, format != nil || !traceMap.has("format"),
                 let path = folder.path(of: reference, "trace file", at: traceMap.position(of: "file"), in: file)
             else { return nil }
-            let trace: Trace
+            let trace: FileTrace
             do throws(InputError) {
-                trace = try TraceFile.read(path: path, format: format, digesting: true)
+                trace = try FileTrace(path: path, format: format, digesting: true)
             } catch {
                 file.log.add(error.diagnostic)
                 return nil
@@ -146,20 +146,29 @@ extension ScenarioBuilder {
             for note in trace.notes { file.warning(traceMap.position(of: "file"), "\(map.what): \(note)") }
             let traffic = TraceTraffic(
                 name: parts.name, pool: parts.pool, tenants: parts.shares, sloClass: parts.sloClass,
-                records: trace.records, speed: speed)
-            tellCut(traffic, map, given)
+                source: trace, speed: speed)
+            tellCut(trace, speed: speed, map, given)
             return traffic
         }
     }
 
     /// Requests of a trace beyond the scenario's end never arrive: a user should not find that out from a total.
-    private func tellCut(_ traffic: TraceTraffic, _ map: MapReader, _ given: TimeSpan?) {
+    private func tellCut(_ trace: FileTrace, speed: Double, _ map: MapReader, _ given: TimeSpan?) {
         guard let given else { return }
-        let cut = traffic.records.count { $0.offset.seconds / traffic.speed >= given.seconds }
+        // The same comparison as the run makes, from shortly before where it turns.
+        let end = min(given.seconds * speed, trace.last.seconds)
+        let near = TimeSpan.estimate(seconds: max(0, end * (1 - 1e-9) - 1))
+        let cut: Int
+        do throws(TraceFailure) {
+            cut = try trace.count(from: near) { $0.offset.seconds / speed >= given.seconds }
+        } catch {
+            file.error(map.position(of: "trace"), "\(map.what) cannot be read again: \(error)")
+            return
+        }
         guard cut > 0 else { return }
         file.warning(
             self.map.position(of: "duration"),
-            "\(cut) of \(traffic.records.count) requests of \(map.what) come after "
+            "\(cut) of \(trace.count) requests of \(map.what) come after "
                 + "the scenario's end", fix: "leave 'duration' out to play the trace whole")
     }
 }

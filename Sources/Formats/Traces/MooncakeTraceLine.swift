@@ -1,6 +1,6 @@
 /// A line of `TraceFormat.mooncake`: the three numbers of a JSON object, in any order, whatever else it holds.
 func mooncakeTraceLine(_ fields: inout LineFields) throws(InputError) -> RawTraceRecord {
-    var (time, prompt, output): (Int64?, Int64?, Int64?)
+    var (time, prompt, output): (Int64?, Int32?, Int32?)
     fields.skipSpaces()
     guard fields.take(UInt8(ascii: "{")) else { throw fields.notJSON() }
     fields.skipSpaces()
@@ -10,11 +10,11 @@ func mooncakeTraceLine(_ fields: inout LineFields) throws(InputError) -> RawTrac
             fields.skipSpaces()
             guard fields.take(UInt8(ascii: ":")) else { throw fields.notJSON() }
             fields.skipSpaces()
-            if key.elementsEqual("timestamp".utf8) {
+            if key.isText("timestamp") {
                 time = try fields.time("timestamp", unit: 1_000_000)
-            } else if key.elementsEqual("input_length".utf8) {
+            } else if key.isText("input_length") {
                 prompt = try fields.count("input_length")
-            } else if key.elementsEqual("output_length".utf8) {
+            } else if key.isText("output_length") {
                 output = try fields.count("output_length")
             } else {
                 try fields.skipJSONValue()
@@ -31,18 +31,19 @@ func mooncakeTraceLine(_ fields: inout LineFields) throws(InputError) -> RawTrac
             ? fields.badField("record", expected: "an object with timestamp, input_length and output_length", from: 0)
             : fields.notJSON()
     }
-    return RawTraceRecord(nanoseconds: time, prompt: prompt, output: output)
+    return RawTraceRecord(nanoseconds: time, promptTokens: prompt, outputTokens: output)
 }
 
 extension LineFields {
     func notJSON() -> InputError { badField("record", expected: "a JSON object on one line", from: cursor) }
 
-    mutating func skipSpaces() { while take(UInt8(ascii: " ")) || take(0x09) {} }
+    @inline(__always) mutating func skipSpaces() { skip { $0 == UInt8(ascii: " ") || $0 == 0x09 } }
 
     /// The bytes between the quotes, escapes as they stand.
     mutating func jsonString() throws(InputError) -> UnsafeRawBufferPointer {
         let first = cursor
         guard take(UInt8(ascii: "\"")) else { throw notJSON() }
+        skip { $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "\"") }
         while let byte = next() {
             if byte == UInt8(ascii: "\\") {
                 _ = next()
@@ -57,6 +58,8 @@ extension LineFields {
     mutating func skipJSONValue() throws(InputError) {
         var depth = 0
         repeat {
+            // Inside brackets numbers and what separates them may stand in any order: lists of them are most of a line.
+            if depth > 0 { skipNumbersAndSeparators() }
             skipSpaces()
             guard let byte = peek else { throw notJSON() }
             switch byte {
@@ -87,5 +90,14 @@ extension LineFields {
             true
         default: false
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether the bytes are those of an ASCII text.
+    @inline(__always) fileprivate func isText(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for i in 0..<count where self[i] != text.utf8Start[i] { return false }
+        return true
     }
 }

@@ -17,6 +17,18 @@ public enum TraceFormat: String, Hashable, Sendable, Codable, CaseIterable {
     static let azureHeader = "TIMESTAMP,ContextTokens,GeneratedTokens"
     static let csvHeader = "offset_s,prompt_tokens,output_tokens"
 
+    /// The first line, where it is no record.
+    var header: String? {
+        switch self {
+        case .azure: Self.azureHeader
+        case .csv: Self.csvHeader
+        case .mooncake: nil
+        }
+    }
+
+    /// Whether times stand in ticks much longer than the gaps between requests, and are to be spread.
+    var hasRoundedTimes: Bool { self == .mooncake }
+
     /// The format that a file's first line shows, or `nil`.
     static func recognise(_ firstLine: UnsafeRawBufferPointer) -> TraceFormat? {
         if firstLine.elementsEqual(azureHeader.utf8) { return .azure }

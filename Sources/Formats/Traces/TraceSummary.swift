@@ -25,52 +25,120 @@ public struct TraceSummary: Hashable, Sendable, Codable {
         public var p99: Int
         public var largest: Int
 
-        init(_ values: [Int32]) {
-            let sorted = values.sorted()
-            func quantile(_ percent: Int) -> Int { Int(sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]) }
-            total = values.reduce(0) { $0 + Int64($1) }
-            mean = Double(total) / Double(values.count)
-            p50 = quantile(50)
-            p99 = quantile(99)
-            largest = Int(sorted.last!)
+        fileprivate init(_ counts: LengthCounts) {
+            total = counts.total
+            mean = Double(counts.total) / Double(counts.count)
+            p50 = counts.quantile(percent: 50)
+            p99 = counts.quantile(percent: 99)
+            largest = counts.largest
         }
     }
 
-    /// - Precondition: `records` is not empty and in order of time.
-    public init(_ records: [TraceRecord]) {
-        precondition(!records.isEmpty, "a summary of no records")
-        let first = records.first!.offset
-        let span = records.last!.offset - first
-        requests = records.count
-        self.span = span
-        promptTokens = TokenSummary(records.map(\.promptTokens))
-        outputTokens = TokenSummary(records.map(\.outputTokens))
-        guard span > .zero else { return }
-
-        meanRate = Double(records.count) / span.seconds
-        let minute: Int64 = 60_000_000_000
-        // Records are in order, so one minute is open at a time: a span of a century costs no memory. The last minute
-        // is cut by the end of the trace and left out.
-        let minutes = span.nanoseconds / minute
-        var (open, inOpen, busiest, inWhole) = (Int64(0), 0, 0, 0)
-        var squares = 0.0
-        let mean = span.seconds / Double(records.count - 1)
-        var previous = first
-        for (index, record) in records.enumerated() {
-            let at = (record.offset - first).nanoseconds / minute
-            if at != open { (open, inOpen) = (at, 0) }
-            if at < minutes {
-                inOpen += 1
-                inWhole += 1
-                busiest = max(busiest, inOpen)
+    /// Reads a trace through. Memory does not grow with it, but for requests of more than a million tokens.
+    ///
+    /// - Precondition: the trace is not empty.
+    /// - Throws: What reading it throws.
+    public init(_ source: any TraceSource) throws(TraceFailure) {
+        var (prompts, outputs) = (LengthCounts(), LengthCounts())
+        var arrivals = ArrivalCounts()
+        var reader = try source.open()
+        var records: [TraceRecord] = []
+        while true {
+            try reader.next(into: &records)
+            if records.isEmpty { break }
+            for record in records {
+                prompts.add(record.promptTokens)
+                outputs.add(record.outputTokens)
+                arrivals.add(record.offset.nanoseconds)
             }
-            if index > 0 {
-                let deviation = (record.offset - previous).seconds - mean
-                squares += deviation * deviation
-            }
-            previous = record.offset
         }
-        if minutes > 0 { peakToMean = Double(busiest) * Double(minutes) / Double(inWhole) }
-        interarrivalCV = (squares / Double(records.count - 1)).squareRoot() / mean
+        precondition(prompts.count > 0, "a summary of no records")
+        promptTokens = TokenSummary(prompts)
+        outputTokens = TokenSummary(outputs)
+        requests = arrivals.count
+        span = TimeSpan(nanoseconds: arrivals.last - arrivals.first)
+        guard span > .zero else { return }
+        meanRate = Double(requests) / span.seconds
+        peakToMean = arrivals.peakToMean
+        interarrivalCV = arrivals.interarrivalCV
+    }
+}
+
+/// How often each length occurs.
+private struct LengthCounts {
+    private static let limit = 1 << 20
+
+    private(set) var count = 0
+    private(set) var total: Int64 = 0
+    private(set) var largest = 0
+    /// By length, below the limit; those beyond, each.
+    private var counts: [Int] = []
+    private var beyond: [Int32] = []
+
+    mutating func add(_ length: Int32) {
+        count += 1
+        total += Int64(length)
+        largest = max(largest, Int(length))
+        if length < Self.limit {
+            while counts.count <= length { counts += Array(repeating: 0, count: max(1024, counts.count)) }
+            counts[Int(length)] += 1
+        } else {
+            beyond.append(length)
+        }
+    }
+
+    /// The smallest length that at least this share of the requests does not exceed.
+    func quantile(percent: Int) -> Int {
+        var rank = max(1, (count * percent + 99) / 100)
+        for (length, number) in counts.enumerated() {
+            if number >= rank { return length }
+            rank -= number
+        }
+        return Int(beyond.sorted()[rank - 1])
+    }
+}
+
+/// What arrivals in order of time are counted into. Times in nanoseconds.
+private struct ArrivalCounts {
+    private static let minute: Int64 = 60_000_000_000
+
+    private(set) var count = 0
+    private(set) var first: Int64 = 0
+    private(set) var last: Int64 = 0
+    /// Exact: the gaps sum to less than 2⁶³, so that their squares sum to less than 2¹²⁶.
+    private var squaredGaps: Int128 = 0
+    /// Arrivals are in order, so one minute is open at a time: a span of a century costs no memory.
+    private var (minuteNumber, inMinute): (Int64, Int) = (0, 0)
+    private var (busiest, inClosed) = (0, 0)
+
+    mutating func add(_ time: Int64) {
+        if count == 0 {
+            (first, last) = (time, time)
+        }
+        let number = (time - first) / Self.minute
+        if number != minuteNumber {
+            busiest = max(busiest, inMinute)
+            inClosed += inMinute
+            (minuteNumber, inMinute) = (number, 0)
+        }
+        inMinute += 1
+        let gap = Int128(time - last)
+        squaredGaps += gap * gap
+        last = time
+        count += 1
+    }
+
+    /// The last minute is cut by the end of the trace and left out.
+    var peakToMean: Double? {
+        minuteNumber > 0 ? Double(busiest) * Double(minuteNumber) / Double(inClosed) : nil
+    }
+
+    var interarrivalCV: Double? {
+        guard count > 1, last > first else { return nil }
+        let (gaps, span) = (Int128(count - 1), Int128(last - first))
+        let mean = Double(last - first) / Double(count - 1)
+        // The sum of squared deviations is that of the squares less span² / gaps.
+        let deviations = Double(squaredGaps) - Double(span * span) / Double(gaps)
+        return (max(0, deviations) / Double(gaps)).squareRoot() / mean
     }
 }

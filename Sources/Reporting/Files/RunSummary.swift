@@ -24,13 +24,16 @@ public struct RunSummary: Encodable, Sendable {
     public var measurements: [Measurement]
     public var estimates: RunEstimates?
     public var warnings: [String]
+    /// `nil` for a whole result.
+    public var partial: PartialRun?
     /// How fast the run was: printed only. A file never holds it, so that files are the same bytes each time.
     public var run: RunSpeed?
 
     /// - Parameters:
     ///   - result: The run of the scenario's own seed.
     ///   - estimates: `nil` without replications.
-    public init(_ result: RunResult, estimates: RunEstimates? = nil) {
+    ///   - partial: `nil` for a whole result.
+    public init(_ result: RunResult, estimates: RunEstimates? = nil, partial: PartialRun? = nil) {
         scenario = result.scenario
         policy = result.policy
         policyDigest = result.policyFile.digest
@@ -40,6 +43,7 @@ public struct RunSummary: Encodable, Sendable {
         meetsSLO = result.meetsSLO
         measurements = result.measurements
         self.estimates = estimates
+        self.partial = partial
         warnings = result.warnings
     }
 
@@ -54,6 +58,7 @@ public struct RunSummary: Encodable, Sendable {
         let verdict = SummaryLeaf(["slo", "met"], .flag(meetsSLO))
         try (measurements.map(SummaryLeaf.init) + [verdict]).encode(into: &container)
         try container.encode(warnings, forKey: SummaryKey("warnings"))
+        try container.encodeIfPresent(partial, forKey: SummaryKey("partial"))
         if let estimates {
             var means = container.nestedContainer(keyedBy: SummaryKey.self, forKey: SummaryKey("mean"))
             try estimates.entries.map(SummaryLeaf.mean).encode(into: &means)

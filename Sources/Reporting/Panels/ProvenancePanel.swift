@@ -11,7 +11,9 @@ struct ProvenancePanel {
     var panel: Panel {
         Panel(
             id: "provenance", title: "Provenance",
-            lead: "The same version, files and seed give the same bytes.",
+            lead: content.partial == nil
+                ? "The same version, files and seed give the same bytes."
+                : "This result is partial. The command gives the whole one, the same bytes each time.",
             body: """
                 <pre><code>\(content.command)</code></pre>
                 \(facts.html)

@@ -15,7 +15,7 @@ struct VerdictStrip {
         <header><p class="brand">\(Self.mark)Tidegate</p>
         <h1>\(content.scenario.name)</h1>
         <p class="question">\(content.scenario.question)</p>
-        <div class="verdict">\(pill)<p class="meta">\(meta)</p></div>
+        <div class="verdict">\(partial)\(pill)<p class="meta">\(meta)</p></div>
         <dl class="tiles">
         \(tiles)
         </dl>\(basis)</header>
@@ -35,6 +35,12 @@ struct VerdictStrip {
         <svg viewBox="0 0 26 18" aria-hidden="true"><path class="line c1" d="M1 6c4-5 8-5 12 0s8 5 12 0"/>\
         <path class="line c5" d="M1 13c4-5 8-5 12 0s8 5 12 0"/></svg>
         """
+
+    /// That the figures are not of what was asked for.
+    private var partial: HTML {
+        guard let partial = content.partial else { return "" }
+        return "<span class=\"pill bad\"><span aria-hidden=\"true\">◐</span> Partial result: \(partial.text)</span>"
+    }
 
     private var pill: HTML {
         if result.meetsSLO { return "<span class=\"pill good\"><span aria-hidden=\"true\">✔</span> SLO met</span>" }

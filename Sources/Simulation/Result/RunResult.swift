@@ -17,8 +17,12 @@ public struct RunResult: Sendable {
     /// The fleet's step times over those of the profile that policies know.
     public var plantFactor: Double
     public var start: Instant
-    /// The billed span: the scenario's duration.
+    /// The billed span: the scenario's duration, or less of it when the run was stopped.
     public var duration: TimeSpan
+    /// When the run was stopped; `nil` for a whole one. A partial result is that of traffic which ended at this moment.
+    public var stoppedAt: Instant?
+    /// The scenario's duration.
+    public var planned: TimeSpan
     /// When the last request ended, after `start`.
     public var lastEnd: TimeSpan
     public var outcomes: OutcomeCounts

@@ -7,6 +7,12 @@ import Units
 extension FleetWorld {
     /// What the run yields, once it has ended.
     consuming func result() throws(SimulationError) -> RunResult {
+        for pool in pools {
+            if let failure = pool.traffic.failure {
+                let traces = scenario.traces.filter { $0.pool == pool.id }
+                throw .trace(name: traces[failure.trace].name, failure.reason)
+            }
+        }
         let bill: Bill
         do {
             bill = try Bill(
@@ -27,7 +33,7 @@ extension FleetWorld {
         return RunResult(
             scenario: scenario.name, policy: policyLabel, policyFile: policyFile, seed: scenario.seed,
             replication: options.replication, plantFactor: options.plantFactor, start: start,
-            duration: scenario.duration,
+            duration: horizon - start, stoppedAt: stoppedAt, planned: scenario.duration,
             lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
             sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
             ttft: ttft, itl: tally.itl, tpot: tpot, e2e: tally.e2e, queueWait: tally.queueWait,
@@ -40,7 +46,7 @@ extension FleetWorld {
     private func poolResult(_ pool: SimulatedPool) -> PoolResult {
         PoolResult(
             id: pool.id,
-            meanReplicas: Double(pool.replicaNanoseconds) / Double(scenario.duration.nanoseconds),
+            meanReplicas: Double(pool.replicaNanoseconds) / Double((horizon - start).nanoseconds),
             maxReplicas: pool.maxReplicas, steps: pool.totalSteps, busy: pool.busyAtHorizon)
     }
 

@@ -21,7 +21,9 @@ struct FleetWorld {
     let policyFile: PolicyFile
     let start: Instant
     /// The end of traffic and of the bill.
-    let horizon: Instant
+    private(set) var horizon: Instant
+    /// When who watches stopped the run; `nil` for a whole one.
+    private(set) var stoppedAt: Instant?
     var pools: [SimulatedPool] = []
     /// When each occasion comes next.
     var agenda = [Instant](repeating: .never, count: Occasion.allCases.count)
@@ -39,14 +41,18 @@ struct FleetWorld {
 
     /// Plays the whole run: all traffic, then what is still in flight.
     ///
-    /// - Parameter progress: Called once a simulated charge period with the simulated time and the requests so far.
-    mutating func run(progress: ((TimeSpan, Int64) -> Void)?) {
+    /// - Parameter progress: Called at each control tick; may stop the run.
+    mutating func run(progress: ((RunProgress) -> Continuation)?) {
         while let now = agenda.min(), now != .never {
             advancePools(through: now)
             // What one occasion does to the pools may have consequences in the same nanosecond, before the next one.
             let occasion = Occasion.allCases.first { agenda[$0.rawValue] == now }!
             take(occasion, at: now)
-            if occasion == .chargePeriod { progress?(now - start, arrivedRequests) }
+            if let progress, occasion == .control,
+                progress(RunProgress(simulated: now - start, requests: arrivedRequests)) == .stop
+            {
+                stop(at: now)
+            }
         }
         advancePools(through: .never)
     }
@@ -88,6 +94,15 @@ struct FleetWorld {
     /// Sets a periodic occasion again, unless the run's end comes first: then `closeBooks` does its work.
     private mutating func postpone(_ occasion: Occasion, to time: Instant) {
         agenda[occasion.rawValue] = time < horizon ? time : .never
+    }
+
+    /// Brings the end of traffic and of the bill forward to `now`.
+    private mutating func stop(at now: Instant) {
+        for occasion in Occasion.allCases { agenda[occasion.rawValue] = .never }
+        for index in pools.indices { pools[index].nextArrival = nil }
+        horizon = now
+        stoppedAt = now
+        take(.closeBooks, at: now)
     }
 
     // MARK: - Books
