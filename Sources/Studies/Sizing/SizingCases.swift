@@ -10,26 +10,26 @@ import Workload
 
 /// Small sizing problems that an exhaustive search can still solve, to measure what the search misses and saves.
 public enum SizingCases {
-    /// A few minutes of traffic whose rate, burstiness, lengths, promise, engine and prices are drawn from `seed`; one or
-    /// two pools, sometimes with a second offering, and three policies with their grids.
+    /// A quarter of an hour of traffic whose rate, burstiness, lengths, promise, engine and prices are drawn from `seed`:
+    /// one or two pools, sometimes with a second offering, and two or three policies with their grids.
     public static func scenario(seed: UInt64) -> Scenario {
         var draw = Draw(RandomStreams(seed: seed).generator("sizing-case"))
-        let poolCount = draw.chance(0.2) ? 2 : 1
+        let poolCount = draw.chance(0.15) ? 2 : 1
         let ids = ["one", "two"].prefix(poolCount).map { PoolID($0) }
         var prices: [Price] = []
         var ways: [[PoolAlternative]] = []
-        let sequences = draw.pick([4, 8, 12])
-        let maximum = poolCount == 2 ? 6 : draw.pick([8, 12, 16])
+        let sequences = draw.pick([4, 6, 8])
+        let maximum = poolCount == 2 ? 5 : draw.pick([8, 12, 16])
         for id in ids {
             let slots = draw.pick([1, 1, 2])
-            let profile = profile(step: draw.between(60e6, 120e6))
+            let profile = profile(step: draw.between(150e6, 300e6))
             let rate = draw.between(1, 9)
             prices.append(price(of: "\(id.name)-a", slots: slots, rate: rate, per: draw.pick([1, 1, 3600])))
             let pool = pool(
                 id, profile, on: prices.last!, sequences: sequences, maximum: maximum,
-                start: .seconds(Int64(draw.between(20, 90))))
+                start: .seconds(Int64(draw.between(5, 40))))
             ways.append([PoolAlternative(configuration: pool)])
-            if draw.chance(0.3) {
+            if draw.chance(0.2) {
                 // A faster engine on a dearer machine.
                 let speed = draw.between(1.2, 2)
                 let fast = self.profile(step: profile.stepTime.decode.constant / speed)
@@ -42,22 +42,21 @@ public enum SizingCases {
             }
         }
         let promise = SLOClass(
-            name: "all", ttft: .milliseconds(Int64(draw.between(500, 4000))),
+            name: "all", ttft: .milliseconds(Int64(draw.between(1500, 10_000))),
             attainment: draw.pick([0.8, 0.9, 0.95]), timeout: .seconds(60))
         let sources = ids.map { id in
             TrafficSource(
                 name: id.name, pool: id, tenants: [TenantShare(tenant: 0, share: 1)], arrivals: draw.arrivals(),
-                rate: .steps(
-                    every: .minutes(2), values: (0..<4).map { _ in draw.between(0.5, Double(sequences) * 0.7) }),
+                rate: .steps(every: .minutes(3), values: draw.rates(peak: Double(sequences) * 0.5)),
                 promptTokens: LengthDistribution(.geometric(mean: 200), maximum: 2000),
                 outputTokens: LengthDistribution(.geometric(mean: draw.between(15, 40)), maximum: 400))
         }
         return Scenario(
             name: "sizing-case", question: "Does the search find what trying everything finds?", seed: seed,
-            start: Instant("2026-03-02T08:50:00Z")!, duration: .minutes(8), tenants: [Tenant(name: "all")],
+            start: Instant("2026-03-02T08:50:00Z")!, duration: .minutes(15), tenants: [Tenant(name: "all")],
             sloClasses: [promise], sources: sources, traces: [], pools: ways.map { $0[0].configuration },
             control: ControlConfiguration(),
-            policies: ["lookahead", "hpa", "queue-depth"].map {
+            policies: (draw.chance(0.5) ? ["lookahead", "hpa"] : ["hpa", "queue-depth", "lookahead"]).map {
                 PolicyChoice(label: $0, policy: $0, parameters: [:])
             },
             priceBook: PriceBook(prices: prices), allocation: AllocationWeights(), files: [],
@@ -110,6 +109,11 @@ private struct Draw {
     mutating func chance(_ probability: Double) -> Bool { generator.uniform() < probability }
     mutating func pick<Value>(_ values: [Value]) -> Value {
         values[min(values.count - 1, Int(generator.uniform() * Double(values.count)))]
+    }
+    /// Five spells, one or two of which are busy.
+    mutating func rates(peak: Double) -> [Double] {
+        let busy = [pick([0, 1, 2, 3, 4]), pick([0, 1, 2, 3, 4])]
+        return (0..<5).map { peak * (busy.contains($0) ? between(0.6, 1) : between(0.05, 0.4)) }
     }
     mutating func arrivals() -> ArrivalProcess { chance(0.5) ? .poisson : .gamma(cv: between(1.1, 2.5)) }
 }
