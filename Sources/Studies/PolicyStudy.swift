@@ -44,9 +44,10 @@ public struct PolicyStudy: Sendable {
                 return Array(results[first..<(first + replications)])
             }
         }
+        var comparison = compare(cells, factors: factors, scenario: scenario, replications: replications)
+        comparison.addClairvoyant(cells[0], scenario: scenario)
         return PolicyStudy(
-            comparison: compare(cells, factors: factors, scenario: scenario, replications: replications),
-            runs: cells[0], tunings: tunings)
+            comparison: comparison, runs: cells[0], tunings: tunings)
     }
 
     private static func compare(

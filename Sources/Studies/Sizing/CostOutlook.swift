@@ -43,10 +43,10 @@ struct CostOutlook {
         return (squares / freedom).squareRoot()
     }
 
-    /// The mean over all draws, two standard errors low, in USD; exact when all are known.
+    /// The mean over all draws as expected, and two standard errors low, in USD; exact when all are known.
     ///
     /// - Precondition: the trial has a draw.
-    func lowCost(of trial: SizingTrial) -> Double {
+    func cost(of trial: SizingTrial) -> (expected: Double, low: Double) {
         let known = Double(trial.draws)
         var mean = trial.meanCost
         if let reference, pairedSpread < spread {
@@ -55,6 +55,6 @@ struct CostOutlook {
         }
         // The draws are few and all of them will count: what is known of them does not vary any more.
         let error = ((1 - known / Double(draws)) / known).squareRoot()
-        return mean - 2 * min(spread, pairedSpread) * trial.meanCost * error
+        return (mean, mean - 2 * min(spread, pairedSpread) * trial.meanCost * error)
     }
 }

@@ -8,6 +8,8 @@ public enum SizingCandidate: Hashable, Sendable {
     case fixed(fleet: Int, counts: [Int])
     /// A policy of `SizingCandidates.policies`.
     case policy(Int)
+
+    var isFixed: Bool { if case .fixed = self { true } else { false } }
 }
 
 /// Everything that a study chooses from.

@@ -7,14 +7,14 @@ import Units
 /// 1. Fixed fleets: what they cost is known without a run, and attainment rises with the count. With every other pool at
 ///    its largest, bisection finds for each pool the least count that is not refuted; no answer lies below.
 /// 2. Policies: each plays one draw.
-/// 3. The candidate that may be the cheapest, its cost taken two standard errors low, plays on: 2, 4, 8, … draws in all.
-///    Those refuted drop out, and so do those that, even taken low, cost 99 % of the cheapest that kept the promise on
-///    all draws or more. When nothing is left, that one is the answer.
+/// 3. The candidate that is likely to be the cheapest plays on: 2, 4, 8, … draws in all. Those refuted drop out, and so
+///    do those whose cost, taken two standard errors low, is 99 % of the cheapest that kept the promise on all draws or
+///    more. When nothing is left, that one is the answer.
 /// 4. The answer plays as many fresh draws, which had no part in the choice. When they contradict it, the search goes on
 ///    without it.
 ///
 /// - Source: successive halving, Jamieson and Talwalkar, *Non-stochastic best arm identification* (AISTATS 2016); the
-///   order by optimistic cost is that of a best-first search, and the 1 % is an indifference zone of ranking and
+///   1 % is an indifference zone of ranking and
 ///   selection (Kim and Nelson, *Handbooks in OR & MS* 13, ch. 17).
 struct SizingSearch {
     typealias Play = ([(candidate: SizingCandidate, draw: Int)]) async throws -> [SizingOutcome]
@@ -120,33 +120,50 @@ struct SizingSearch {
 
     // MARK: - The most promising
 
-    /// Candidates to play on, with the draws they are to have then: the one that may be the cheapest, and after it others
-    /// until there is work for several processors. Empty when no candidate can better the cheapest so far.
+    /// A candidate that may still be the answer.
+    private struct Open {
+        var candidate: SizingCandidate
+        /// Expected mean cost over all draws, in USD.
+        var cost: Double
+        var draws: Int
+    }
+
+    /// Candidates to play on, with the draws they are to have then: the one that is likely to be the cheapest, and after
+    /// it others until there is work for several processors. Empty when no candidate can better the cheapest so far.
     private mutating func promising() -> [(SizingCandidate, Int)] {
+        var open = openCandidates()
+        var (next, work) = ([(SizingCandidate, Int)](), 0)
+        while work < 4, let low = open.map(\.cost).min() {
+            // Among those that cost about the same: a fixed fleet, which is simplest, then the one that is known best.
+            let near = open.indices.filter { open[$0].cost <= low * (1 + Self.indifference) }
+            let index = near.first { open[$0].candidate.isFixed } ?? near.max { open[$0].draws < open[$1].draws }!
+            let draws = nextDraws(of: open[index].candidate)
+            next.append((open[index].candidate, draws))
+            work += draws - open[index].draws
+            open.remove(at: index)
+        }
+        return next
+    }
+
+    private mutating func openCandidates() -> [Open] {
         let best = cheapestKept()
         let limit = best.map { trials[$0]!.meanCost } ?? .infinity
-        var open: [(cost: Double, candidate: SizingCandidate)] = []
+        var open: [Open] = []
         for index in lattices.indices {
             guard let (counts, cost) = lattices[index].cheapest(), cost.dollars < limit else { continue }
             let candidate = SizingCandidate.fixed(fleet: lattices[index].fleet, counts: counts)
-            if !isKept(candidate) { open.append((cost.dollars, candidate)) }
+            guard !isKept(candidate) else { continue }
+            open.append(Open(candidate: candidate, cost: cost.dollars, draws: trials[candidate]?.draws ?? 0))
         }
         let outlook = CostOutlook(trials: policyTrials, reference: best.map { trials[$0]! }, draws: rule.draws)
         for index in candidates.policies.indices {
             let candidate = SizingCandidate.policy(index)
             guard !isRefuted(candidate), !isKept(candidate) else { continue }
-            let cost = outlook.lowCost(of: trials[candidate]!)
-            if cost < limit * (1 - Self.indifference) { open.append((cost, candidate)) }
+            let (expected, low) = outlook.cost(of: trials[candidate]!)
+            guard low < limit * (1 - Self.indifference) else { continue }
+            open.append(Open(candidate: candidate, cost: expected, draws: trials[candidate]!.draws))
         }
-        // Sorting is not stable: of equal costs the one listed first comes first.
-        let order = open.indices.sorted { (open[$0].cost, $0) < (open[$1].cost, $1) }
-        var (next, work) = ([(SizingCandidate, Int)](), 0)
-        for index in order where work < 4 {
-            let draws = nextDraws(of: open[index].candidate)
-            next.append((open[index].candidate, draws))
-            work += draws - (trials[open[index].candidate]?.draws ?? 0)
-        }
-        return next
+        return open
     }
 
     private var policyTrials: [SizingTrial] { candidates.policies.indices.compactMap { trials[.policy($0)] } }
