@@ -68,7 +68,9 @@ enum ResultText {
     /// Each policy's cost over the clairvoyant bound.
     private static func clairvoyant(_ comparison: Comparison) -> [String] {
         guard let bound = comparison.clairvoyant else {
-            return ["clairvoyant bound: none, because by the profile no plan within the pools' bounds keeps the promise"]
+            return [
+                "clairvoyant bound: none, because by the profile no plan within the pools' bounds keeps the promise"
+            ]
         }
         let ratios = comparison.rows.compactMap { row in
             row.costOverClairvoyant.map { "\(row.policy) \(String(format: "%.2f", $0.value))" }

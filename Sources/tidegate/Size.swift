@@ -8,7 +8,8 @@ import Studies
 /// `tidegate size`: the cheapest fleet that keeps its promise.
 struct Size: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Find the cheapest pools, counts and policy parameters that meet every SLO with a stated probability.",
+        abstract:
+            "Find the cheapest pools, counts and policy parameters that meet every SLO with a stated probability.",
         discussion: """
             A fleet meets the SLO on a draw of the traffic when every class reaches its attainment there. The answer may
             miss on at most the share --risk of draws. Every candidate faces the same draws: each fixed number of
@@ -28,7 +29,8 @@ struct Size: AsyncParsableCommand {
     @OptionGroup var input: ScenarioArguments
     @Option(help: "The share of draws on which the SLO may be missed, such as 5%.")
     var risk: Risk = Risk(share: 0.05)
-    @Option(help: "Draws that decide. Without it, as many as prove a fleet that never misses at 95 %: 59 at a risk of 5 %.")
+    @Option(
+        help: "Draws that decide. Without it, as many as prove a fleet that never misses at 95 %: 59 at a risk of 5 %.")
     var draws: Int?
     @Flag(inversion: .prefixedNo, help: "Play the answer on as many fresh draws.")
     var confirm = true

@@ -25,8 +25,9 @@ struct SizingText {
         }
         var lines = ["\(result.scenario): nothing meets \(promise)"]
         if let nearest = result.nearest {
-            lines.append("  nearest      \(nearest.name), misses on \(nearest.misses) of \(nearest.draws) draws, "
-                + money(nearest.cost))
+            lines.append(
+                "  nearest      \(nearest.name), misses on \(nearest.misses) of \(nearest.draws) draws, "
+                    + money(nearest.cost))
             lines += nearest.limits.map { "  limit        \($0)" }
         }
         return lines + [""]
@@ -49,7 +50,8 @@ struct SizingText {
     private var foot: [String] {
         let played = String(format: "%.1f %%", 100 * Double(result.runs) / Double(max(1, result.exhaustiveRuns)))
         return [
-            "", "\(result.runs) runs; all \(result.candidates) candidates on all draws would take "
+            "",
+            "\(result.runs) runs; all \(result.candidates) candidates on all draws would take "
                 + "\(result.exhaustiveRuns) (\(played)).",
         ]
     }

@@ -28,7 +28,8 @@ struct StudySize: AsyncParsableCommand {
     func run() async throws {
         let rule = SizingRule(risk: risk / 100, draws: draws)
         print(
-            "risk \(risk) %, \(rule.draws) draws\ncase  candidates  runs of all   share   cost/best  answer | exhaustive")
+            "risk \(risk) %, \(rule.draws) draws\ncase  candidates  runs of all   share   cost/best  answer | exhaustive"
+        )
         var (runs, all, worst, wrong) = (0, 0, 0.0, 0)
         for number in first..<first + cases {
             let scenario = SizingCases.scenario(seed: UInt64(number))
@@ -42,7 +43,8 @@ struct StudySize: AsyncParsableCommand {
             worst = max(worst, ratio ?? 1)
             print(
                 String(
-                    format: "%4d  %10d  %5d %6d  %5.1f %%  %@  %@ | %@", number, found.candidates, found.runs, full.runs,
+                    format: "%4d  %10d  %5d %6d  %5.1f %%  %@  %@ | %@", number, found.candidates, found.runs,
+                    full.runs,
                     100 * Double(found.runs) / Double(full.runs),
                     (ratio.map { String(format: "%9.4f", $0) } ?? "     none") as NSString,
                     (found.answer?.name ?? "none") as NSString, (full.answer?.name ?? "none") as NSString))

@@ -18,7 +18,10 @@ struct Tidegate: AsyncParsableCommand {
               73 cannot write
             """,
         version: Version.current,
-        subcommands: [Check.self, Replay.self, Compare.self, Size.self, Calibrate.self, TraceCommand.self, Theory.self, StudySize.self])
+        subcommands: [
+            Check.self, Replay.self, Compare.self, Size.self, Calibrate.self, TraceCommand.self, Theory.self,
+            StudySize.self,
+        ])
 }
 
 enum Version {

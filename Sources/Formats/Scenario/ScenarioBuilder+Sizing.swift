@@ -102,7 +102,9 @@ extension ScenarioBuilder {
 
     private func readAxis(_ entry: YAMLEntry, of choice: PolicyChoice) -> PolicyGrid.Axis? {
         let values = file.list(entry.value, label: entry.key)
-        if values.isEmpty { file.error(entry.position, "\(entry.key) has no value to try", fix: "write a list of values") }
+        if values.isEmpty {
+            file.error(entry.position, "\(entry.key) has no value to try", fix: "write a list of values")
+        }
         if choice.parameters[entry.key] != nil {
             file.error(
                 entry.position, "'\(entry.key)' of policy '\(choice.label)' is both given and to be chosen",

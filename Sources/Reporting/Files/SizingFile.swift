@@ -8,7 +8,8 @@ public struct SizingFile: Sendable {
 
     public init(_ answer: SizingAnswer, of scenario: String) {
         var lines = [
-            "# The answer for \(scenario): \(answer.name).", "# Put these in place of the scenario's pools and policies.",
+            "# The answer for \(scenario): \(answer.name).",
+            "# Put these in place of the scenario's pools and policies.",
             "pools:",
         ]
         for (index, pool) in answer.pools.enumerated() {
@@ -24,7 +25,8 @@ public struct SizingFile: Sendable {
         }
         lines.append("policies:")
         let parameters = answer.policy.parameters.sorted { $0.key < $1.key }
-        let pairs = [("label", "sized"), ("policy", answer.policy.policy)] + parameters.map { ($0.key, Self.yaml($0.value)) }
+        let pairs =
+            [("label", "sized"), ("policy", answer.policy.policy)] + parameters.map { ($0.key, Self.yaml($0.value)) }
         lines.append("  - {\(pairs.map { "\($0.0): \($0.1)" }.joined(separator: ", "))}")
         text = lines.joined(separator: "\n") + "\n"
     }

@@ -88,7 +88,8 @@ struct ComparisonPanel {
         var table = Table(
             "Ranked by cost among policies that meet the SLO",
             header: [
-                "Policy", "Rank", "Cost", "Against the best", "Over clairvoyant", "Per M output tokens", "Within SLO", "TTFT p99",
+                "Policy", "Rank", "Cost", "Against the best", "Over clairvoyant", "Per M output tokens", "Within SLO",
+                "TTFT p99",
                 "ITL p99",
                 "Mean replicas", "Reversals",
             ])

@@ -120,7 +120,9 @@ extension ClairvoyantProblem {
         running = nil
         for index in sizes.indices {
             if let reached = running {
-                running = (Value(total: reached.value.total + Int128(startPrice), late: reached.value.late), reached.index)
+                running = (
+                    Value(total: reached.value.total + Int128(startPrice), late: reached.value.late), reached.index
+                )
             }
             if let value = before[index], running.map({ value < $0.value }) ?? true { running = (value, index) }
             if let running, values[index].map({ running.value < $0 }) ?? true {
