@@ -66,6 +66,20 @@ public struct SizingAnswer: Sendable {
     public var probability: Estimate
     /// The same from draws that had no part in the choice; `nil` when none were played.
     public var freshProbability: Estimate?
+
+    public init(
+        name: String, scenario: Scenario, policy: PolicyChoice, pools: [PoolAlternative], counts: [Int]?,
+        cost: Estimate, probability: Estimate, freshProbability: Estimate?
+    ) {
+        self.name = name
+        self.scenario = scenario
+        self.policy = policy
+        self.pools = pools
+        self.counts = counts
+        self.cost = cost
+        self.probability = probability
+        self.freshProbability = freshProbability
+    }
 }
 
 /// The best of candidates that all miss.
