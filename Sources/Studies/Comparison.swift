@@ -8,6 +8,8 @@ public struct Comparison: Hashable, Sendable {
     public var varied: String
     /// The share of requests that must meet their targets for a policy to be ranked. Range: 0...1.
     public var requiredAttainment: Double
+    /// What hindsight would have paid; `nil` when no plan keeps the promise by the profile.
+    public var clairvoyant: ClairvoyantCost?
 
     public init(rows: [ComparisonRow], replications: Int, varied: String, requiredAttainment: Double) {
         self.rows = rows
@@ -28,6 +30,8 @@ public struct ComparisonRow: Hashable, Sendable {
     public var cost: Estimate
     /// Cost minus that of the first-ranked policy, paired by replication, in USD; `nil` for that policy itself.
     public var costAboveBest: Estimate?
+    /// Cost over the clairvoyant bound of the same traffic, paired by replication; `nil` without a bound.
+    public var costOverClairvoyant: Estimate?
     public var costPerMillionOutputTokens: Estimate
     /// Share of requests that met every target. Range: 0...1.
     public var attainment: Estimate

@@ -58,10 +58,10 @@ public struct PolicyStudy: Sendable {
             (0..<common).allSatisfy { isWhole(cells[plant], replication: $0) }
         }
         let whole = played.map { plant in cells[plant].map { runs in runs[..<common].map { $0! } } }
-        return PolicyStudy(
-            comparison: compare(
-                whole, factors: played.map { factors[$0] }, scenario: scenario, replications: common),
-            runs: whole[0], tunings: tunings, interruption: interruption)
+        var comparison = compare(
+            whole, factors: played.map { factors[$0] }, scenario: scenario, replications: common)
+        comparison.addClairvoyant(whole[0], scenario: scenario)
+        return PolicyStudy(comparison: comparison, runs: whole[0], tunings: tunings, interruption: interruption)
     }
 
     /// Whether every policy has played a replication to its end.

@@ -2,6 +2,8 @@ import ArgumentParser
 
 /// What the shell is told. Stable within a major version.
 extension ExitCode {
+    /// `size` found nothing that keeps the promise; what comes nearest was printed.
+    static let nothingMeets = ExitCode(2)
     /// The scenario, trace, profile or price book is wrong; diagnostics say where.
     static let badData = ExitCode(65)
     /// A file or folder that was named is not there or cannot be read.

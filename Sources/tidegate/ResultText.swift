@@ -62,7 +62,24 @@ enum ResultText {
             }
         }
         if !comparison.rows.contains(where: \.meetsSLO) { lines.append("No policy meets the SLO, so none is ranked.") }
+        lines += clairvoyant(comparison)
         return lines.joined(separator: "\n")
+    }
+
+    /// Each policy's cost over the clairvoyant bound.
+    private static func clairvoyant(_ comparison: Comparison) -> [String] {
+        guard let bound = comparison.clairvoyant else {
+            return [
+                "clairvoyant bound: none, because by the profile no plan within the pools' bounds keeps the promise"
+            ]
+        }
+        let ratios = comparison.rows.compactMap { row in
+            row.costOverClairvoyant.map { "\(row.policy) \(String(format: "%.2f", $0.value))" }
+        }
+        return [
+            "clairvoyant bound \(money(bound.cost.value)) (best plan found \(money(bound.planCost.value))); "
+                + "cost over it: \(ratios.joined(separator: ", "))"
+        ]
     }
 
     static func tuning(_ tuning: TuningOutcome) -> String {

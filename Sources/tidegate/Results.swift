@@ -88,9 +88,28 @@ private struct SummaryDocument: Encodable {
         guard let comparison else { return }
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(comparison.rows.map(Row.init), forKey: .policies)
+        try container.encodeIfPresent(comparison.clairvoyant.map(Clairvoyant.init), forKey: .clairvoyant)
     }
 
-    private enum Key: String, CodingKey { case policies }
+    private enum Key: String, CodingKey { case policies, clairvoyant }
+
+    private struct Clairvoyant: Encodable {
+        var boundUSD: Estimate
+        var planUSD: Estimate
+        var assumptions: [String]
+
+        init(_ cost: ClairvoyantCost) {
+            boundUSD = cost.cost
+            planUSD = cost.planCost
+            assumptions = cost.assumptions
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case assumptions
+            case boundUSD = "bound_usd"
+            case planUSD = "plan_usd"
+        }
+    }
 
     private struct Row: Encodable {
         var policy: String
@@ -102,6 +121,7 @@ private struct SummaryDocument: Encodable {
         var itlP99: Estimate
         var meanReplicas: Estimate
         var aboveBest: Estimate?
+        var overClairvoyant: Estimate?
         var variants: [Variant]
 
         init(_ row: ComparisonRow) {
@@ -114,6 +134,7 @@ private struct SummaryDocument: Encodable {
             itlP99 = row.itlP99
             meanReplicas = row.meanReplicas
             aboveBest = row.costAboveBest
+            overClairvoyant = row.costOverClairvoyant
             variants = row.variants.map(Variant.init)
         }
 
@@ -124,6 +145,7 @@ private struct SummaryDocument: Encodable {
             case itlP99 = "itl_p99_ms"
             case meanReplicas = "replicas_mean"
             case aboveBest = "usd_above_best"
+            case overClairvoyant = "cost_over_clairvoyant"
         }
     }
 

@@ -10,15 +10,18 @@ struct Tidegate: AsyncParsableCommand {
               tidegate check Scenarios/chat-day
               tidegate replay Scenarios/chat-day --output out
               tidegate compare Scenarios/chat-day --output out --replications 5
+              tidegate size Scenarios/chat-day --risk 5%
               tidegate calibrate core --output profile.json
 
             EXIT CODES
-              0 done   64 wrong usage   65 bad scenario, trace or profile   66 missing input   69 not available
-              73 cannot write   130 stopped by Ctrl-C; what was simulated until then is written, marked as partial
+              0 done   2 nothing meets the SLO (size)   64 wrong usage   65 bad scenario, trace or profile
+              66 missing input   69 not available   73 cannot write
+              130 stopped by Ctrl-C; what was simulated until then is written, marked as partial
             """,
         version: Version.current,
         subcommands: [
-            Check.self, Replay.self, Compare.self, Calibrate.self, TraceCommand.self, Theory.self, Sweep.self,
+            Check.self, Replay.self, Compare.self, Size.self, Sweep.self, Calibrate.self, TraceCommand.self,
+            Theory.self, StudySize.self,
         ])
 }
 

@@ -128,6 +128,11 @@ import Units
         #expect(rows[1].costAboveBest!.value > 0 && rows[2].costAboveBest!.value < 0)
         #expect(rows.allSatisfy { $0.variants.map(\.factor) == PolicyStudy.plantFactors })
         #expect(study.runs.map(\.count) == [2, 2, 2])
+        let ratios = rows.compactMap { $0.costOverClairvoyant?.value }
+        let bound = try #require(study.comparison.clairvoyant)
+        #expect(bound.cost.value > 0 && bound.cost.value <= bound.planCost.value)
+        #expect(zip(rows, ratios).allSatisfy { abs($0.cost.value / bound.cost.value - $1) < 0.05 * $1 })
+        #expect(ratios.count == 3 && ratios[0] >= 1)
     }
 
     @Test func `replications give intervals and a single run gives none`() async throws {

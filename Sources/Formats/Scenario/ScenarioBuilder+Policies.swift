@@ -133,7 +133,7 @@ extension ScenarioBuilder {
     }
 
     /// A value as it was written: `true`, a number (with `k` or `M`), a percentage as a fraction, or text.
-    private func parameterValue(_ node: YAMLNode) -> ParameterValue {
+    func parameterValue(_ node: YAMLNode) -> ParameterValue {
         switch node.content {
         case .refused: return .null
         case .list(let items): return .list(items.map(parameterValue))

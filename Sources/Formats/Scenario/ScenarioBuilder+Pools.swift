@@ -5,6 +5,9 @@ import Serving
 import Simulation
 import Units
 
+/// A profile that was looked for, so that its mistakes are told once; `nil` when it has some.
+typealias EngineProfileReading = EngineProfile?
+
 extension ScenarioBuilder {
     func readPools(_ books: PriceBooks?) -> [PoolConfiguration] {
         guard let node = map.requiredNode("pools", example: "[{name: chat, …}]") else { return [] }
@@ -18,7 +21,7 @@ extension ScenarioBuilder {
         }
     }
 
-    private func readPool(
+    func readPool(
         _ map: MapReader, _ books: PriceBooks?, _ profiles: inout [String: EngineProfile?]
     ) -> PoolConfiguration? {
         let name = map.required("name", .name, example: "chat")

@@ -35,12 +35,13 @@ struct ScenarioBuilder {
         let allocation = map.map("allocation", readAllocation) ?? AllocationWeights()
         let control = map.map("control", readControl) ?? ControlConfiguration()
         let policies = readPolicies(pools: poolNames, seed: seed)
+        let sizing = readSizing(pools: pools, policies: policies, books: books)
         guard let name, let question, let seed, let start, let duration, let books else { return nil }
         return Scenario(
             name: name, question: question, seed: seed, start: start, duration: duration,
             tenants: tenants.map { Tenant(name: $0.name) }, sloClasses: classes, sources: traffic.sources,
             traces: traffic.traces, pools: pools, control: control, policies: policies, priceBook: books.book,
-            allocation: allocation, files: folder.files)
+            allocation: allocation, files: folder.files, sizing: sizing)
     }
 
     /// Without a stated duration the traces give it: up to the whole second after the last arrival.

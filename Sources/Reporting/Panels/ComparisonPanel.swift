@@ -17,6 +17,7 @@ struct ComparisonPanel {
             body: """
                 \(dots)
                 \(table.html)
+                \(clairvoyant)
                 \(variants)
                 <p class="small">\(footnote)</p>
                 """)
@@ -87,7 +88,8 @@ struct ComparisonPanel {
         var table = Table(
             "Ranked by cost among policies that meet the SLO",
             header: [
-                "Policy", "Rank", "Cost", "Against the best", "Per M output tokens", "Within SLO", "TTFT p99",
+                "Policy", "Rank", "Cost", "Against the best", "Over clairvoyant", "Per M output tokens", "Within SLO",
+                "TTFT p99",
                 "ITL p99",
                 "Mean replicas", "Reversals",
             ])
@@ -97,6 +99,7 @@ struct ComparisonPanel {
             table.add([
                 name, rank, stacked(row.cost) { money(dollars: $0) },
                 row.costAboveBest.map { stacked($0) { money(dollars: $0) } } ?? "–",
+                row.costOverClairvoyant.map { stacked($0) { "\(fixed($0, 2)) ×" } } ?? "–",
                 stacked(row.costPerMillionOutputTokens) { money(dollars: $0) },
                 stacked(row.attainment) { attainmentText(min(max($0, 0), 1)) },
                 stacked(row.ttftP99) { latency(milliseconds: max($0, 0)) },
@@ -105,6 +108,20 @@ struct ComparisonPanel {
             ])
         }
         return table
+    }
+
+    /// What the column over the clairvoyant bound means.
+    private var clairvoyant: HTML {
+        guard let bound = comparison.clairvoyant else {
+            return """
+                <p class="small">No clairvoyant bound: by the profile no plan within the pools’ bounds keeps the promise.</p>
+                """
+        }
+        return """
+            <p class="small">Hindsight would have paid at least \(money(dollars: bound.cost.value)); the best plan found costs \
+            \(money(dollars: bound.planCost.value)). The bound is over plans, not over queues: \
+            \(bound.assumptions.joined(separator: "; ")).</p>
+            """
     }
 
     /// A value with its interval below it.

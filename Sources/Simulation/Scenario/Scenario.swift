@@ -26,12 +26,14 @@ public struct Scenario: Sendable {
     public var allocation: AllocationWeights
     /// The files the scenario was read from, with their digests, in the order they were read.
     public var files: [SourceFile]
+    /// What else may be chosen when the fleet is sized; `nil` leaves the pools as they are.
+    public var sizing: SizingSpace?
 
     public init(
         name: String, question: String, seed: UInt64, start: Instant, duration: TimeSpan, tenants: [Tenant],
         sloClasses: [SLOClass], sources: [TrafficSource], traces: [TraceTraffic], pools: [PoolConfiguration],
         control: ControlConfiguration, policies: [PolicyChoice], priceBook: PriceBook, allocation: AllocationWeights,
-        files: [SourceFile]
+        files: [SourceFile], sizing: SizingSpace? = nil
     ) {
         self.name = name
         self.question = question
@@ -48,6 +50,7 @@ public struct Scenario: Sendable {
         self.priceBook = priceBook
         self.allocation = allocation
         self.files = files
+        self.sizing = sizing
     }
 }
 
