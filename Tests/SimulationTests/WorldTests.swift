@@ -59,6 +59,42 @@ import Workload
         #expect(try run(scenario, Fixture.fixed, RunOptions(replication: 1)).fingerprint != first.fingerprint)
     }
 
+    @Test func `a pool among others does what it does alone, on any number of threads`() throws {
+        let names = ["north", "south", "east"]
+        let policy = PolicyChoice(label: "hpa", policy: "hpa", parameters: ["target_per_replica": .number(6)])
+        func scenario(_ names: [String]) -> Scenario {
+            var scenario = Fixture.scenario(
+                rate: .steps(every: .minutes(3), values: [3, 9, 1]), replicas: 1,
+                bounds: ReplicaBounds(minimum: 1, maximum: 6), timeout: .minutes(1), noise: 0.1)
+            let (pool, source) = (scenario.pools[0], scenario.sources[0])
+            scenario.pools = names.map { name in
+                var copy = pool
+                copy.id = PoolID(name)
+                return copy
+            }
+            scenario.sources = names.map { name in
+                var copy = source
+                (copy.name, copy.pool) = (name, PoolID(name))
+                return copy
+            }
+            return scenario
+        }
+        let alone = try names.map { try run(scenario([$0]), policy) }
+        let together = try run(scenario(names), policy)
+        let parallel = try run(scenario(names), policy, RunOptions(threads: 3))
+        #expect(parallel.fingerprint == together.fingerprint)
+        #expect(parallel.checkpoints == together.checkpoints)
+        #expect(parallel.timeline == together.timeline && parallel.bill == together.bill)
+        #expect(parallel.decisions == together.decisions)
+        #expect(together.pools.map(\.steps) == alone.map { $0.pools[0].steps })
+        #expect(together.pools.map(\.maxReplicas) == alone.map { $0.pools[0].maxReplicas })
+        #expect(Set(alone.map(\.fingerprint)).count == 3 && together.scaling.changes > 6)
+        #expect(together.outcomes.arrived == alone.reduce(0) { $0 + $1.outcomes.arrived })
+        #expect(together.ttft.sum == alone.reduce(0) { $0 + $1.ttft.sum })
+        #expect(together.requestNanoseconds == together.sojournNanoseconds)
+        #expect(together.bill.total == alone.reduce(USD.zero) { $0 + $1.bill.total })
+    }
+
     @Test func `policies meet the very same arrivals`() throws {
         let scenario = Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 6))
         let small = try run(scenario, Fixture.resized(to: 1))

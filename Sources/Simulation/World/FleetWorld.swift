@@ -21,7 +21,7 @@ struct FleetWorld {
     let policyFile: PolicyFile
     let start: Instant
     /// The end of traffic and of the bill.
-    private(set) var horizon: Instant
+    var horizon: Instant
     /// When who watches stopped the run; `nil` for a whole one.
     private(set) var stoppedAt: Instant?
     var pools: [SimulatedPool] = []
