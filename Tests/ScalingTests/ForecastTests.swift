@@ -56,7 +56,7 @@ struct ForecastTests {
         #expect((estimate.meanOutput - 100).magnitude < 1)
         // A fleet that was sized for short answers is congested by long ones, and must learn of them all the same.
         let long = OfferedTraffic(window: .seconds(60), requests: 95, promptTokens: 47_500, outputTokens: 38_000)
-        for _ in 0..<100 { estimate.observe(long, isCongested: true) }
+        for _ in 0..<200 { estimate.observe(long, isCongested: true) }
         #expect((estimate.meanOutput - 400).magnitude < 1)
     }
 
