@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// What the shell is told. Stable within a major version.
 extension ExitCode {
@@ -14,4 +15,11 @@ extension ExitCode {
     static let cannotWrite = ExitCode(73)
     /// Stopped by the user. What was simulated until then is written and marked as partial, if it is of use.
     static let interrupted = ExitCode(130)
+}
+
+extension ExitCode {
+    /// Why a file that was named on the command line could not be used: it is not there, or what it holds is wrong.
+    init(ofReading path: String) {
+        self = FileManager.default.isReadableFile(atPath: path) ? .badData : .missingInput
+    }
 }

@@ -63,7 +63,7 @@ extension Scenario {
             profile = try EngineProfileFile.read(path: parts[1])
         } catch {
             console.alert("\(error)")
-            throw ExitCode.badData
+            throw ExitCode(ofReading: parts[1])
         }
         pools[pool].use(profile)
     }

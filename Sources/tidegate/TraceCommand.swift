@@ -34,7 +34,7 @@ struct TraceSummaryCommand: ParsableCommand {
             summary = try TraceSummary(trace)
         } catch {
             console.alert("\(error)")
-            throw ExitCode.badData
+            throw ExitCode(ofReading: file)
         }
         if json {
             print(try CanonicalJSON.encode(summary), terminator: "")

@@ -51,19 +51,38 @@ extension FleetWorld {
     }
 
     /// What a reader must know before believing the figures.
-    private func warnings() -> [String] {
-        pools.flatMap { pool -> [String] in
-            let valid = pool.configuration.profile.validRange
-            let reach = pool.widestReach
-            return [
-                (reach.decodeSequences, valid.decodeSequences, "sequences decoding at once"),
-                (reach.decodeContext, valid.decodeContext, "KV tokens read in a step"),
-                (reach.prefillTokens, valid.prefillTokens, "prompt tokens in a step"),
-                (reach.prefillContext, valid.prefillContext, "KV tokens behind a prompt's chunk"),
-            ].compactMap { seen, measured, what in
-                guard seen > measured else { return nil }
-                return "pool '\(pool.id)' reached \(seen) \(what); its profile was measured up to \(measured)"
-            }
+    private func warnings() -> [String] { pools.flatMap { refusals(by: $0) + excesses(of: $0) } }
+
+    private func refusals(by pool: SimulatedPool) -> [String] {
+        let outcomes = pool.tally.outcomes
+        let limits = pool.configuration
+        return [
+            (
+                outcomes.rejectedTooLong,
+                "have a prompt of \(limits.batcher.maxContext) tokens or more and were rejected: the engine's longest context"
+            ),
+            (
+                outcomes.rejectedQueueFull,
+                "were rejected because every replica had \(limits.maxWaitingPerReplica) waiting"
+            ),
+        ].compactMap { count, what in
+            count == 0 ? nil : "pool '\(pool.id)': \(count) of \(outcomes.arrived) requests \(what)"
+        }
+    }
+
+    /// How far a pool left the range that its profile was measured in.
+    private func excesses(of pool: SimulatedPool) -> [String] {
+        let valid = pool.configuration.profile.validRange
+        let reach = pool.widestReach
+        return [
+            (reach.decodeSequences, valid.decodeSequences, "sequences decoding at once"),
+            (reach.decodeContext, valid.decodeContext, "KV tokens read in a step"),
+            (reach.prefillTokens, valid.prefillTokens, "prompt tokens in a step"),
+            (reach.prefillContext, valid.prefillContext, "KV tokens behind a prompt's chunk"),
+        ].compactMap { seen, measured, what in
+            guard seen > measured else { return nil }
+            return "pool '\(pool.id)' reached \(seen) \(what); its profile was measured up to \(measured), and beyond "
+                + "that its formula is extended, untested"
         }
     }
 }
