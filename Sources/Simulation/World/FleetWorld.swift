@@ -55,6 +55,7 @@ struct FleetWorld {
             }
         }
         advancePools(through: .never)
+        for index in pools.indices { pools[index].giveUpHeld(at: horizon) }
     }
 
     /// Plays the pools up to and with `limit`, side by side where there are threads: nothing of one reaches another.

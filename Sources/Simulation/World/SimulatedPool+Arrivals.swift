@@ -63,6 +63,17 @@ extension SimulatedPool {
         setHeldDeadline()
     }
 
+    /// The run is over: requests that no replica ever came for are told as unfinished.
+    ///
+    /// - Parameter horizon: The end of traffic. What ended later moves the moment on.
+    mutating func giveUpHeld(at horizon: Instant) {
+        let now = max(horizon, tally.lastChange)
+        while let request = held.popFirst() {
+            take(Ended(request: request, outcome: .unfinished, time: now), node: nil)
+        }
+        heldDeadline = .never
+    }
+
     private mutating func hold(_ request: InFlight) {
         guard held.count < configuration.maxWaitingPerReplica else {
             reject(request.arrival, as: .rejectedQueueFull)
