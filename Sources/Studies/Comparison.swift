@@ -8,8 +8,17 @@ public struct Comparison: Hashable, Sendable {
     public var varied: String
     /// The share of requests that must meet their targets for a policy to be ranked. Range: 0...1.
     public var requiredAttainment: Double
+    /// The first row's policy against each of the others, headline by headline.
+    public var differences: [PolicyDifference]
+    /// `nil` where the number of replications was given.
+    public var precision: PrecisionOutcome?
 
-    public init(rows: [ComparisonRow], replications: Int, varied: String, requiredAttainment: Double) {
+    public init(
+        rows: [ComparisonRow], replications: Int, varied: String, requiredAttainment: Double,
+        differences: [PolicyDifference] = [], precision: PrecisionOutcome? = nil
+    ) {
+        self.differences = differences
+        self.precision = precision
         self.rows = rows
         self.replications = replications
         self.varied = varied

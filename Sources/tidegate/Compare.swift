@@ -10,11 +10,13 @@ struct Compare: AsyncParsableCommand {
         abstract: "Play several policies on the very same traffic and rank those that meet the SLO by cost.",
         discussion: """
             Each policy is also played where every step of the fleet takes 15 % less or more time than the profile that
-            policies know. The report, the bill and policy.json are those of the policy that ranks first.
+            policies know. What is said of differences is paired: replication by replication of the same traffic, or batch by
+            batch of one run. The report, the bill and policy.json are those of the policy that ranks first.
 
             EXAMPLES
               tidegate compare Scenarios/chat-day --output out
               tidegate compare chat-day --output out --policies hpa,lookahead --replications 5
+              tidegate compare chat-day --output out --precision 2% --max-replications 60
             """)
 
     @OptionGroup var input: ScenarioArguments
@@ -34,24 +36,23 @@ struct Compare: AsyncParsableCommand {
         let startedAt = Date()
         let clock = ContinuousClock.now
         let outcome = try await PolicyStudy.run(
-            scenario, policies: choices, replications: study.replications, seed: study.seed, workers: study.workers,
+            scenario, policies: choices, count: study.count, seed: study.seed, workers: study.workers,
             progress: console.progress(of: scenario.name))
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let shown = outcome.comparison.rows[0].policy
-        let runs = outcome.runs.first { $0[0].policy == shown }!
+        let index = outcome.first.firstIndex { $0.policy == shown }!
+        let result = outcome.first[index]
         var options: [String] = []
         if let labels { options = ["--policies", labels.joined(separator: ",")] }
         let content = ReportContent(
-            scenario: scenario, result: runs[0],
-            estimates: runs.count < 2
-                ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
-            comparison: outcome.comparison, version: Version.current,
-            command: scenario.command("compare", options, seed: runs[0].seed, study: study))
-        let plants = 1 + PolicyStudy.plantFactors.count
+            scenario: scenario, result: result, estimates: RunEstimates(outcome.figures[index], of: scenario),
+            batches: BatchEstimates(result, of: scenario, warmUp: study.warmUp),
+            precision: outcome.comparison.precision, comparison: outcome.comparison, version: Version.current,
+            command: scenario.command("compare", options, seed: result.seed, study: study))
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
-            requests: outcome.runs.joined().reduce(0) { $0 + $1.outcomes.arrived } * Int64(plants))
+            requests: outcome.requests)
         try results.write()
         if study.json {
             try results.printJSON()
@@ -60,5 +61,6 @@ struct Compare: AsyncParsableCommand {
             print(ResultText.comparison(outcome.comparison))
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
+        try results.checkPrecision()
     }
 }

@@ -12,6 +12,7 @@ struct Replay: AsyncParsableCommand {
             EXAMPLES
               tidegate replay Scenarios/chat-day --output out
               tidegate replay chat-day --output out --policy hpa --replications 5
+              tidegate replay chat-day --output out --precision 2%
               tidegate replay my-scenario.yaml --output out --json | jq .cost.total_usd
             """)
 
@@ -28,28 +29,26 @@ struct Replay: AsyncParsableCommand {
         let clock = ContinuousClock.now
         let (tuned, _) = try await tune(
             [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
-        let plans = (0..<study.replications).map {
-            RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
-        }
-        let runs = try await runAll(
-            plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
+        let runs = try await Replications.play(
+            [PolicyOnPlant(tuned[0])], of: scenario, count: study.count, seed: study.seed, workers: study.workers,
+            progress: console.progress(of: scenario.name))
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let content = ReportContent(
-            scenario: scenario, result: runs[0],
-            estimates: runs.count < 2
-                ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
+            scenario: scenario, result: runs.first[0], estimates: RunEstimates(runs.figures[0], of: scenario),
+            batches: BatchEstimates(runs.first[0], of: scenario, warmUp: study.warmUp), precision: runs.precision,
             version: Version.current,
-            command: scenario.command("replay", ["--policy", choice.label], seed: runs[0].seed, study: study))
+            command: scenario.command("replay", ["--policy", choice.label], seed: runs.first[0].seed, study: study))
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
-            requests: runs.reduce(0) { $0 + $1.outcomes.arrived })
+            requests: runs.figures[0].reduce(0) { $0 + $1.requests })
         try results.write()
         if study.json {
             try results.printJSON()
         } else {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
+        try results.checkPrecision()
     }
 }
 
@@ -67,7 +66,13 @@ extension Scenario {
     /// What to type to get the same files again. Names no folder of this machine, so that files do not depend on it.
     func command(_ verb: String, _ options: [String], seed: UInt64, study: StudyArguments) -> String {
         var words = ["tidegate", verb, name] + options + ["--seed", String(seed)]
-        if study.replications > 1 { words += ["--replications", String(study.replications)] }
+        if let replications = study.replications, replications > 1 || study.precision != nil {
+            words += ["--replications", String(replications)]
+        }
+        if let precision = study.precision {
+            words += ["--precision", precision.text, "--max-replications", String(study.maxReplications)]
+        }
+        if study.warmUp != .auto { words += ["--warm-up", study.warmUp.rawValue] }
         return (words + ["--output", "out"]).joined(separator: " ")
     }
 }

@@ -28,7 +28,9 @@ extension FleetWorld {
             }
             return index
         }
-        tally = RunTally(tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start)
+        tally = RunTally(
+            tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start,
+            duration: scenario.duration)
         timelineInterval = Timeline.interval(
             duration: scenario.duration, tick: scenario.control.tick, pools: scenario.pools.count)
         let policy = try Self.policy(for: choice, in: scenario)
