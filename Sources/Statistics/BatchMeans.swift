@@ -1,26 +1,33 @@
 import CGSL
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The uncertainty of a mean, read from one long run: its batches stand in for replications.
 ///
 /// Batches that follow each other are correlated, the less the longer they are. So they are tested first (von Neumann's
 /// ratio against positive correlation, one-sided, at 5 %); where the test fails, neighbours are joined and tested
 /// again while at least 16 are left. What correlation then remains is answered by a wider interval: the variance is
 /// multiplied by (1 + r) / (1 − r), with r the lag-1 autocorrelation where it is positive. Correlation that outlives a
-/// sixteenth of the run cannot be measured within it, and there is no interval.
+/// sixteenth of the run cannot be measured within it, and there is no interval. Student's quantiles are bent by the
+/// batches' skewness: waits have long tails upwards, and a symmetric interval would miss on that side.
 ///
 /// A deterministic swing between batches, such as that of a daily rate, counts as spread: the interval is too wide
 /// then, never too narrow.
 ///
-/// - Source: Fishman, "Grouping observations in digital simulation", Management Science 24 (1978); the factor as in
-///   Skart (Tafazzoli, Wilson, Lada, Steiger, "Performance of Skart", INFORMS J. Computing 23, 2011).
+/// - Source: Fishman, "Grouping observations in digital simulation", Management Science 24 (1978); both adjustments as in
+///   Skart (Tafazzoli, Wilson, Lada, Steiger, "Performance of Skart", INFORMS J. Computing 23, 2011), that for skewness
+///   after Willink, Comm. Statist. Theory Methods 34 (2005).
 public struct BatchMeans: Hashable, Sendable {
     /// Batches after joining. At least `fewest`.
     public var batches: Int
     public var mean: Double
     /// Of the mean, with the correlation that is left.
     public var standardError: Double
-    /// Lag-1 autocorrelation of these batches.
+    /// Lag-1 autocorrelation of these batches, and their skewness.
     public var lag1: Double
+    public var skewness: Double
 
     /// Fewer batches than this say too little of their own correlation.
     public static let fewest = 16
@@ -48,6 +55,7 @@ public struct BatchMeans: Hashable, Sendable {
                 batches = series.count
                 mean = moments.mean
                 lag1 = moments.lag1
+                skewness = moments.skewness
                 let factor = lag1 > 0 ? (1 + lag1) / (1 - lag1) : 1
                 standardError = (moments.variance * factor / Double(series.count)).squareRoot()
                 return
@@ -57,7 +65,12 @@ public struct BatchMeans: Hashable, Sendable {
         }
     }
 
-    /// Student's quantile times the standard error.
+    /// How often a mean at least as far from 0 would be seen if the true one were 0: Student's two-sided test.
+    public var pValue: Double {
+        2 * gsl_cdf_tdist_Q(abs(mean) / standardError, Double(batches - 1))
+    }
+
+    /// Student's quantile times the standard error: half an interval that leaves skewness out.
     ///
     /// - Parameter level: Strictly between 0 and 1, such as 0.95.
     public func halfWidth(level: Double) -> Double {
@@ -65,24 +78,33 @@ public struct BatchMeans: Hashable, Sendable {
         return gsl_cdf_tdist_Pinv((1 + level) / 2, Double(batches - 1)) * standardError
     }
 
-    /// How often a mean at least as far from 0 would be seen if the true one were 0: Student's two-sided test.
-    public var pValue: Double {
-        2 * gsl_cdf_tdist_Q(abs(mean) / standardError, Double(batches - 1))
+    /// The interval for the mean; wider on the side that the batches are skewed to.
+    ///
+    /// - Parameter level: Strictly between 0 and 1, such as 0.95.
+    public func interval(level: Double) -> ConfidenceInterval {
+        precondition(level > 0 && level < 1, "level \(level) is not between 0 and 1")
+        let t = gsl_cdf_tdist_Pinv((1 + level) / 2, Double(batches - 1))
+        return ConfidenceInterval(
+            estimate: mean, lower: mean - bent(t) * standardError, upper: mean - bent(-t) * standardError,
+            level: level)
     }
 
-    /// The interval for the mean.
-    public func interval(level: Double) -> ConfidenceInterval {
-        let half = halfWidth(level: level)
-        return ConfidenceInterval(estimate: mean, lower: mean - half, upper: mean + half, level: level)
+    /// Willink's G: what Student's quantile becomes for a skewed mean.
+    private func bent(_ t: Double) -> Double {
+        let beta = skewness / (6 * Double(batches).squareRoot())
+        guard beta.magnitude > 1e-9 else { return t }
+        return (cbrt(1 + 6 * beta * (t - beta)) - 1) / (2 * beta)
     }
 }
 
-/// Mean, variance and first correlation of a series in time.
+/// Mean, variance, skewness and first correlation of a series in time.
 struct SeriesMoments {
     let count: Int
     let mean: Double
     /// With n − 1 below.
     let variance: Double
+    /// The third moment over that power of the deviation, unbiased for normal values; 0 for a constant series.
+    let skewness: Double
     /// Range: −1...1; 0 for a constant series.
     let lag1: Double
     /// Fishman's form of von Neumann's ratio, 1 − ratio/2: about normal around 0 for independent values.
@@ -102,6 +124,8 @@ struct SeriesMoments {
         // What rounding alone leaves of equal values is no spread.
         let isConstant = squares <= n * (mean * 1e-14) * (mean * 1e-14)
         variance = isConstant ? 0 : squares / (n - 1)
+        let cubes = deviations.reduce(0) { $0 + $1 * $1 * $1 }
+        skewness = isConstant ? 0 : n / ((n - 1) * (n - 2)) * cubes / (variance * variance.squareRoot())
         lag1 = isConstant ? 0 : products / squares
         neumann = isConstant ? 0 : (products + ends / 2) / squares
     }

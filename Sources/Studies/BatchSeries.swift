@@ -77,9 +77,7 @@ struct NoInterval: Error, Hashable {
         switch refusal {
         case .tooFew(let count):
             reason = "\(count) batches are too few"
-        case .correlated:
-            reason =
-                "neighbouring batches are correlated: the run is too short for its swings, or its traffic varies by plan"
+        case .correlated: reason = "its batches are correlated, as in a run too short for its swings"
         case .constant: reason = "it is the same in every batch"
         }
     }
@@ -98,39 +96,43 @@ extension BatchSeries {
 /// The 99th percentile of TTFT with its interval, from the batches of one run.
 ///
 /// The share of requests beyond the percentile varies from batch to batch; batch means give that share an interval, and
-/// the quantiles at its ends bound the percentile.
+/// the quantiles at its ends bound the percentile. Where the interval reaches the slowest request there is no bound. On
+/// M/M/1 it covers 88 to 95 of 100, the fewer the shorter the run.
 ///
 /// - Source: Woodruff, "Confidence intervals for medians and other position measures", JASA 47 (1952), with batches in
 ///   the place of sampling clusters.
 struct TTFTTail {
     static let share = 0.99
+    /// In milliseconds.
     var value: Double
     var bounds: Estimate.Bounds
-    /// In milliseconds: those of the share, times the slope of the quantile between the bounds.
+    /// By batch: those of the share, times the slope of the quantile between the bounds.
     var influences: [Double]
 
     init(_ result: RunResult, from first: Int) throws(NoInterval) {
-        let parts = result.batches.ttft[first...]
-        let merged = parts.reduce(into: CompactHistogram()) { $0.merge($1) }
         // The whole run is known more finely than its batches.
-        func quantile(_ q: Double) -> Double? {
-            (first == 0 ? result.ttft.quantile(q) : merged.quantile(q))?.milliseconds
-        }
-        guard let limit = merged.quantile(Self.share), let value = quantile(Self.share) else {
-            throw .nothingMeasured
-        }
-        guard
+        try self.init(result.batches.ttft[first...], whole: first == 0 ? result.ttft : nil)
+    }
+
+    /// - Parameters:
+    ///   - parts: TTFT by batch, in order of time.
+    ///   - whole: The same, together and finer; the merged parts are read without it.
+    init(_ parts: ArraySlice<CompactHistogram>, whole: LatencyHistogram? = nil) throws(NoInterval) {
+        let merged = parts.reduce(into: CompactHistogram()) { $0.merge($1) }
+        func quantile(_ q: Double) -> Double? { (whole?.quantile(q) ?? merged.quantile(q))?.milliseconds }
+        guard let limit = merged.quantile(Self.share), let value = quantile(Self.share),
             let beyond = BatchRatio(
                 parts.map { Double($0.count - $0.count(through: limit)) }, over: parts.map { Double($0.count) })
         else { throw .nothingMeasured }
         let means: BatchMeans
         do { means = try beyond.batchMeans() } catch { throw NoInterval(error) }
+        // Symmetric: bent by their skewness, the ends of so small a share would mostly reach the slowest request.
         let half = means.halfWidth(level: 0.95)
         guard Self.share + half < 1, let low = quantile(Self.share - half), let high = quantile(Self.share + half)
         else { throw NoInterval("too few requests are slower than it") }
         self.value = value
         bounds = Estimate.Bounds(lower: min(low, value), upper: max(high, value))
-        let slope = half > 0 ? (bounds.upper - bounds.lower) / (2 * half) : 0
+        let slope = (bounds.upper - bounds.lower) / (2 * half)
         influences = beyond.influences.map { $0 * slope }
     }
 }

@@ -30,6 +30,18 @@ public struct PolicyDifference: Hashable, Sendable {
         case unknown(String)
     }
 
+    public init(
+        policy: String, reference: String, headline: Headline, difference: Estimate? = nil, ratio: Estimate? = nil,
+        verdict: Verdict
+    ) {
+        self.policy = policy
+        self.reference = reference
+        self.headline = headline
+        self.difference = difference
+        self.ratio = ratio
+        self.verdict = verdict
+    }
+
     /// How the intervals are made.
     public static let method =
         "paired by replication: Fieller's interval for ratios, Student's for differences, 95 % each"

@@ -2,6 +2,10 @@ import Simulation
 import Statistics
 import Units
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// What to do with the time a run takes to settle.
 public enum WarmUpChoice: String, CaseIterable, Hashable, Sendable {
     /// Cut it from long-run estimates where the traffic's rate is constant; elsewhere the whole run is what was asked for.
@@ -19,42 +23,28 @@ public struct WarmUp: Hashable, Sendable {
     public var isCut: Bool
     /// Whether every rate is constant over the run and nothing is a trace.
     public var isTrafficStationary: Bool
-    /// What was found and done, as a sentence.
-    public var sentence: String
+    public var choice: WarmUpChoice
+    /// Batches with too few requests to look.
+    public var isTooShort: Bool
     /// Batches left out.
     var batchesCut: Int
 
-    /// How it is found.
+    /// How it is found: by MSER-5 on the logarithms of the batches' mean TTFT, where the start then lies apart at 1 %.
     public static let method = "MSER-5"
 
     init(_ result: RunResult, choice: WarmUpChoice, isTrafficStationary: Bool) {
         let means = result.batches.meanTTFT
         let measured = means.indices.filter { means[$0] != nil }
-        let dropped = warmUpByMSER(measured.map { means[$0]! })
-        let batches = dropped.map { $0 == 0 ? 0 : measured[$0] }
+        // Logarithms, because waits are skewed: one crowded batch would pass for a warm-up.
+        let logs = measured.map { log(max(means[$0]!, 1)) }
+        let batches = warmUpByMSER(logs).map { isStartApart(logs, first: $0) ? measured[$0] : 0 }
+        self.choice = choice
         self.isTrafficStationary = isTrafficStationary
+        isTooShort = measured.count < 4
         detected = batches.map { result.batches.span * Int64($0 * RunBatches.slicesPerBatch) }
         let isWanted = choice == .cut || (choice == .auto && isTrafficStationary)
         batchesCut = isWanted ? batches ?? 0 : 0
         isCut = batchesCut > 0
-        let found =
-            switch (detected, measured.count < 4) {
-            case (nil, true): "there are too few requests to look for a warm-up"
-            case (nil, false): "the run does not settle in its first half"
-            case (.some(.zero), _): "no warm-up found"
-            case (.some(let span), _): "a warm-up of \(span) found"
-            }
-        let done =
-            if isCut {
-                "left out of the long-run estimates"
-            } else if (detected ?? .zero) == .zero {
-                "nothing is cut"
-            } else if choice == .keep {
-                "kept, as asked"
-            } else {
-                "kept, because the rate varies over the run and all of it is wanted"
-            }
-        sentence = "\(found) (\(Self.method) on mean TTFT): \(done)"
     }
 }
 

@@ -14,7 +14,7 @@ struct Tidegate: AsyncParsableCommand {
 
             EXIT CODES
               0 done   64 wrong usage   65 bad scenario, trace or profile   66 missing input   69 not available
-              73 cannot write
+              73 cannot write   75 precision not reached
             """,
         version: Version.current,
         subcommands: [Check.self, Replay.self, Compare.self, Calibrate.self, TraceCommand.self, Theory.self])

@@ -35,19 +35,10 @@ import Units
 @Suite struct PolicyStudyTests {
     /// A pool of short steps under `load` sequences' worth of requests; policies hold fixed levels.
     private func scenario(requests: Int = 600, attainment: Double = 0.9) -> Scenario {
-        let queue = QueueingCase(name: "toy", service: .exponential, servers: 1, load: 0.8)
-        var scenario = queue.scenario(seed: 3, requests: requests)
-        scenario.sloClasses = [SLOClass(name: "all", ttft: .milliseconds(400), attainment: attainment)]
-        scenario.pools[0].bounds = ReplicaBounds(minimum: 1, maximum: 6)
-        scenario.pools[0].router = .leastOutstanding
-        scenario.control.tick = .seconds(5)
-        scenario.control.scrape = .seconds(5)
-        return scenario
+        Fixture.scenario(requests: requests, attainment: attainment)
     }
 
-    private func level(_ replicas: Int) -> PolicyChoice {
-        PolicyChoice(label: "\(replicas)", policy: "static", parameters: ["replicas": .number(Double(replicas))])
-    }
+    private func level(_ replicas: Int) -> PolicyChoice { Fixture.level(replicas) }
 
     @Test func `results do not depend on the number of workers`() async throws {
         let scenario = scenario(requests: 200)
@@ -62,7 +53,7 @@ import Units
 
     @Test func `a comparison ranks only policies that keep their promise, the cheapest first`() async throws {
         let study = try await PolicyStudy.run(
-            scenario(), policies: [level(6), level(1), level(4)], replications: 2, workers: 2)
+            scenario(), policies: [level(6), level(1), level(4)], count: .exactly(2), workers: 2)
         let rows = study.comparison.rows
         #expect(rows.map(\.policy) == ["4", "6", "1"])
         #expect(rows.map(\.rank) == [1, 2, nil])
@@ -71,18 +62,19 @@ import Units
         #expect(rows[0].costAboveBest == nil)
         #expect(rows[1].costAboveBest!.value > 0 && rows[2].costAboveBest!.value < 0)
         #expect(rows.allSatisfy { $0.variants.map(\.factor) == PolicyStudy.plantFactors })
-        #expect(study.runs.map(\.count) == [2, 2, 2])
+        #expect(study.figures.map(\.count) == [2, 2, 2])
+        #expect(study.first.map(\.policy) == ["6", "1", "4"])
     }
 
     @Test func `replications give intervals and a single run gives none`() async throws {
-        let one = try await PolicyStudy.run(scenario(), policies: [level(2)], replications: 1, workers: 1)
+        let one = try await PolicyStudy.run(scenario(), policies: [level(2)], count: .exactly(1), workers: 1)
         #expect(one.comparison.rows[0].attainment.ci95 == nil)
-        let three = try await PolicyStudy.run(scenario(), policies: [level(2)], replications: 3, workers: 2)
+        let three = try await PolicyStudy.run(scenario(), policies: [level(2)], count: .exactly(3), workers: 2)
         let bounds = try #require(three.comparison.rows[0].ttftP99.ci95)
         #expect(bounds.lower < bounds.upper)
-        let estimates = RunEstimates(three.runs[0].map(\.measurements), varied: "draws")
+        let estimates = RunEstimates(three.figures[0].map(\.measurements), varied: "draws")
         let arrived = try #require(estimates["requests", "arrived"])
-        let mean = three.runs[0].reduce(0.0) { $0 + Double($1.outcomes.arrived) } / 3
+        let mean = three.figures[0].reduce(0.0) { $0 + Double($1.requests) } / 3
         #expect(abs(arrived.value - mean) < 1e-9)
         #expect(arrived.ci95!.lower <= mean && mean <= arrived.ci95!.upper)
         #expect(arrived.varied == "draws")

@@ -112,7 +112,7 @@ extension RunSummary {
         init(_ warmUp: WarmUp) {
             seconds = warmUp.detected?.seconds
             isCut = warmUp.isCut
-            finding = warmUp.sentence
+            finding = UncertaintyText.sentence(warmUp)
         }
 
         enum CodingKeys: String, CodingKey {

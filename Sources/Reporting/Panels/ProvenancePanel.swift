@@ -26,7 +26,8 @@ struct ProvenancePanel {
         return Facts(html: [
             ("Version", "Tidegate \(content.version)"), ("Seed", "\(String(result.seed))"),
             ("Replications", "\(replications)"),
-            ("Warm-up", "\(content.batches?.warmUp.sentence ?? "not looked for")"), ("Quantiles", "\(Self.sketch)"),
+            ("Warm-up", "\(content.batches.map { UncertaintyText.sentence($0.warmUp) } ?? "not looked for")"),
+            ("Quantiles", "\(Self.sketch)"),
             ("Policy", "\(result.policy) (\(result.policyFile.name))"),
             ("Policy digest", "<code>\(result.policyFile.digest)</code>"), ("Parameters", parameters),
             ("Fingerprint", "<code>\(result.fingerprint)</code>"),

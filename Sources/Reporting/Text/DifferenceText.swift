@@ -12,37 +12,48 @@ public enum DifferenceText {
             other != first.policy && differences.contains { $0.reference == other }
         }
         return others.map { other in
-            sentence(differences.filter { $0.reference == other })
+            sentence(differences.filter { $0.reference == other }, comparison)
         } + [basis(comparison)]
     }
 
-    /// One policy against one other, headline by headline.
-    private static func sentence(_ differences: [PolicyDifference]) -> String {
-        let tested = differences.map { clause($0) }
-        let silent = differences.filter { $0.verdict == .indistinguishable && $0.headline != .cost }.map(
-            \.headline.name)
-        let same = differences.filter { $0.verdict == .same && $0.headline != .cost }.map(\.headline.name)
-        var clauses = tested.compactMap { $0 }
+    /// One policy against one other: what differs, then what does not, then what cannot be told.
+    private static func sentence(_ differences: [PolicyDifference], _ comparison: Comparison) -> String {
+        var clauses = differences.compactMap { clause($0, comparison) }
+        let others = differences.filter { $0.headline != .cost }
+        let silent = others.filter { $0.verdict == .indistinguishable }.map(\.headline.name)
         if !silent.isEmpty { clauses.append(list(silent) + " not distinguishable") }
+        let same = others.filter { $0.verdict == .same }.map(\.headline.name)
         if !same.isEmpty { clauses.append(list(same) + " the same") }
+        var reasons: [(reason: String, names: [String])] = []
+        for difference in differences {
+            guard case .unknown(let reason) = difference.verdict else { continue }
+            if let index = reasons.firstIndex(where: { $0.reason == reason }) {
+                reasons[index].names.append(difference.headline.name)
+            } else {
+                reasons.append((reason, [difference.headline.name]))
+            }
+        }
+        clauses += reasons.map { "no interval for \(list($0.names)): \($0.reason)" }
         return clauses.joined(separator: "; ")
     }
 
-    /// What is said of one headline; `nil` for one that a list names.
-    private static func clause(_ difference: PolicyDifference) -> String? {
+    /// What is said of one headline; `nil` for one that a list names. Of the cost something is always said.
+    private static func clause(_ difference: PolicyDifference, _ comparison: Comparison) -> String? {
         let (a, b) = (difference.policy, difference.reference)
+        if case .different(let jointly) = difference.verdict {
+            return change(difference) + (jointly ? "" : ", which may be chance among so many comparisons")
+        }
+        guard difference.headline == .cost else { return nil }
         switch difference.verdict {
-        case .different(let jointly):
-            let doubt = jointly ? "" : ", which may be chance among so many comparisons"
-            return change(difference) + doubt
+        case .same: return "\(a) and \(b) cost the same"
         case .indistinguishable:
-            guard difference.headline == .cost else { return nil }
             return "the costs of \(a) and \(b) are not distinguishable" + ratioInterval(difference)
-        case .same:
-            return difference.headline == .cost ? "\(a) and \(b) cost the same" : nil
-        case .unknown(let reason):
-            let subject = difference.headline == .cost ? "\(a) against \(b): cost" : difference.headline.name
-            return "\(subject) has no interval (\(reason))"
+        case .different, .unknown:
+            guard let costA = comparison.rows.first(where: { $0.policy == a })?.cost.value,
+                let costB = comparison.rows.first(where: { $0.policy == b })?.cost.value, costB > 0
+            else { return "\(a) against \(b)" }
+            let change = costA / costB - 1
+            return "\(a) costs \(percent(change.magnitude)) \(change < 0 ? "less" : "more") than \(b)"
         }
     }
 

@@ -32,11 +32,28 @@ public enum UncertaintyText {
         }
         let given = known.isEmpty ? [] : ["95 %: \(known.joined(separator: ", ")); varied: \(BatchEstimates.varied)"]
         return given
-            + reasons.map { "no interval for \(refused[$0]!.joined(separator: ", ")): \($0); --replications gives one" }
+            + reasons.map { "no interval for \(refused[$0]!.joined(separator: ", ")) from one run: \($0)" }
     }
 
     private static func warmUp(_ content: ReportContent) -> [String] {
-        content.batches.map { [$0.warmUp.sentence] } ?? []
+        content.batches.map { [sentence($0.warmUp)] } ?? []
+    }
+
+    /// How long a run took to settle, and what was done about it.
+    static func sentence(_ warmUp: WarmUp) -> String {
+        let method = "\(WarmUp.method) on mean TTFT"
+        guard let span = warmUp.detected else {
+            if warmUp.isTooShort { return "warm-up: too few requests to look for one (\(method))" }
+            return "warm-up: the run does not settle in its first half (\(method))"
+                + (warmUp.isTrafficStationary ? "" : ", as may be where the rate varies by plan") + "; nothing is cut"
+        }
+        guard span > .zero else { return "warm-up: none (\(method))" }
+        if warmUp.isCut {
+            return "warm-up: the first \(spelled(span)) (\(method)), left out of the long-run estimates"
+        }
+        return warmUp.isTrafficStationary
+            ? "warm-up: the first \(spelled(span)) (\(method)), kept as asked"
+            : "warm-up: \(method) would leave out the first \(spelled(span)); kept, because the rate varies by plan"
     }
 
     private static func precision(_ content: ReportContent) -> [String] {
