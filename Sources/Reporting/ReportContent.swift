@@ -8,6 +8,10 @@ public struct ReportContent: Sendable {
     public var result: RunResult
     /// `nil` without replications: figures then stand without intervals, and the page says so.
     public var estimates: RunEstimates?
+    /// What the run says of its own uncertainty and warm-up; `nil` where nobody asked.
+    public var batches: BatchEstimates?
+    /// `nil` where the number of replications was given.
+    public var precision: PrecisionOutcome?
     /// `nil` when a single policy was run.
     public var comparison: Comparison?
     /// What the result lacks; `nil` for a whole one.
@@ -20,13 +24,16 @@ public struct ReportContent: Sendable {
     public var leftOut: [String]
 
     public init(
-        scenario: Scenario, result: RunResult, estimates: RunEstimates? = nil,
-        comparison: Comparison? = nil, partial: PartialRun? = nil, version: String, command: String,
+        scenario: Scenario, result: RunResult, estimates: RunEstimates? = nil, batches: BatchEstimates? = nil,
+        precision: PrecisionOutcome? = nil, comparison: Comparison? = nil, partial: PartialRun? = nil, version: String,
+        command: String,
         leftOut: [String] = ReportContent.standardLimits
     ) {
         self.scenario = scenario
         self.result = result
         self.estimates = estimates
+        self.batches = batches
+        self.precision = precision
         self.comparison = comparison
         self.partial = partial
         self.version = version

@@ -10,8 +10,17 @@ public struct Comparison: Hashable, Sendable {
     public var requiredAttainment: Double
     /// What hindsight would have paid; `nil` when no plan keeps the promise by the profile.
     public var clairvoyant: ClairvoyantCost?
+    /// The first row's policy against each of the others, headline by headline.
+    public var differences: [PolicyDifference]
+    /// `nil` where the number of replications was given.
+    public var precision: PrecisionOutcome?
 
-    public init(rows: [ComparisonRow], replications: Int, varied: String, requiredAttainment: Double) {
+    public init(
+        rows: [ComparisonRow], replications: Int, varied: String, requiredAttainment: Double,
+        differences: [PolicyDifference] = [], precision: PrecisionOutcome? = nil
+    ) {
+        self.differences = differences
+        self.precision = precision
         self.rows = rows
         self.replications = replications
         self.varied = varied

@@ -1,11 +1,16 @@
+import FleetModel
 import Simulation
 import Statistics
 
 /// Several policies over the very same traffic, and over plants that differ from what the policies believe.
 public struct PolicyStudy: Sendable {
     public var comparison: Comparison
-    /// The runs of each policy on the plant as profiled, by policy and replication, in the order the policies were given.
-    public var runs: [[RunResult]]
+    /// Replication 0 of each policy on the plant as profiled, whole, in the order the policies were given.
+    public var first: [RunResult]
+    /// The figures of all replications on that plant, by policy and replication.
+    public var figures: [[RunFigures]]
+    /// Requests of all runs on all plants.
+    public var requests: Int64
     public var tunings: [TuningOutcome]
     /// What was left undone when the study was stopped; `nil` when it went to its end. The comparison is then over the
     /// replications, and on the plants, that every policy has played whole.
@@ -21,109 +26,146 @@ public struct PolicyStudy: Sendable {
     ///
     /// - Parameters:
     ///   - policies: At least one, with unique labels.
-    ///   - replications: At least 1; from 2 on, estimates have intervals.
+    ///   - count: From 2 replications on, estimates have intervals. Precision is judged on the plant as profiled; the other
+    ///     plants are given as many replications.
     ///   - seed: In place of the scenario's.
     /// - Throws: `StudyStopped` when `progress` stopped it before every policy had played one replication whole, beside
     ///   what runs throw.
     public static func run(
-        _ scenario: Scenario, policies: [PolicyChoice], replications: Int, seed: UInt64? = nil, workers: Int,
+        _ scenario: Scenario, policies: [PolicyChoice], count: ReplicationCount, seed: UInt64? = nil, workers: Int,
         progress: (@Sendable (StudyProgress) -> Continuation)? = nil
     ) async throws -> PolicyStudy {
-        precondition(!policies.isEmpty && replications >= 1, "a comparison needs a policy and a run")
         let (tuned, tunings) = try await tune(policies, in: scenario, workers: workers, progress: progress)
-        let factors = [1.0] + plantFactors
-        let plans = factors.flatMap { factor in
-            tuned.flatMap { policy in
-                (0..<replications).map { replication in
-                    RunPlan(
-                        policy: policy,
-                        options: RunOptions(seed: seed, replication: replication, plantFactor: factor))
-                }
-            }
-        }
-        let results = try await runUntilStopped(plans, of: scenario, workers: workers, progress: progress)
-        // By plant, policy and replication.
-        let cells = factors.indices.map { plant in
-            tuned.indices.map { policy in
-                let first = (plant * tuned.count + policy) * replications
-                return Array(results[first..<(first + replications)])
-            }
-        }
-        let interruption = Interruption(results)
-        let common = (0..<replications).prefix { isWhole(cells[0], replication: $0) }.count
-        guard common > 0 else {
-            throw StudyStopped(first: results[0], interruption: interruption!)
-        }
-        let played = factors.indices.filter { plant in
-            (0..<common).allSatisfy { isWhole(cells[plant], replication: $0) }
-        }
-        let whole = played.map { plant in cells[plant].map { runs in runs[..<common].map { $0! } } }
+        let cells = try await play(tuned, of: scenario, count: count, seed: seed, workers: workers, progress: progress)
+        let profiled = cells.plants[0]
         var comparison = compare(
-            whole, factors: played.map { factors[$0] }, scenario: scenario, replications: common)
-        comparison.addClairvoyant(whole[0], scenario: scenario)
-        return PolicyStudy(comparison: comparison, runs: whole[0], tunings: tunings, interruption: interruption)
+            cells.plants.map(\.figures), factors: ([1] + plantFactors).prefix(cells.plants.count), scenario: scenario)
+        comparison.precision = profiled.precision
+        comparison.differences = differences(profiled, from: comparison.rows.map(\.policy), scenario: scenario)
+        comparison.addClairvoyant(profiled.figures, result: profiled.first[0], scenario: scenario)
+        return PolicyStudy(
+            comparison: comparison, first: profiled.first, figures: profiled.figures,
+            requests: cells.plants.flatMap(\.figures).joined().reduce(0) { $0 + $1.requests }, tunings: tunings,
+            interruption: cells.interruption)
     }
 
-    /// Whether every policy has played a replication to its end.
-    private static func isWhole(_ policies: [[RunResult?]], replication: Int) -> Bool {
-        policies.allSatisfy { runs in runs[replication].map { $0.stoppedAt == nil } ?? false }
+    /// The policies on each plant that all of them have played, the one as profiled first.
+    private static func play(
+        _ policies: [PolicyChoice], of scenario: Scenario, count: ReplicationCount, seed: UInt64?, workers: Int,
+        progress: (@Sendable (StudyProgress) -> Continuation)?
+    ) async throws -> (plants: [Replications], interruption: Interruption?) {
+        func play(_ factors: [Double], _ count: ReplicationCount) async throws -> Replications {
+            var cells = factors.flatMap { factor in policies.map { PolicyOnPlant($0, plantFactor: factor) } }
+            cells[0].findsClairvoyant = factors[0] == 1
+            return try await Replications.play(
+                cells, of: scenario, count: count, seed: seed, workers: workers, progress: progress)
+        }
+        // One batch of runs where their number is known, so that no worker waits for the end of a plant.
+        if case .exactly = count {
+            let runs = try await play([1] + plantFactors, count)
+            let plants = runs.plants(of: policies.count)
+            guard !plants.isEmpty else { throw StudyStopped(first: runs.first[0], interruption: runs.interruption!) }
+            return (plants, runs.interruption)
+        }
+        let profiled = try await play([1], count)
+        guard profiled.figures.count == policies.count else {
+            throw StudyStopped(first: profiled.first[0], interruption: profiled.interruption!)
+        }
+        if let interruption = profiled.interruption {
+            return ([profiled], interruption.amongPlants(1 + plantFactors.count))
+        }
+        let others: [Replications]
+        var interruption: Interruption?
+        do {
+            let runs = try await play(plantFactors, .exactly(profiled.count))
+            interruption = runs.interruption
+            others = runs.plants(of: policies.count).filter { $0.count == profiled.count }
+        } catch let stopped as StudyStopped {
+            (others, interruption) = ([], stopped.interruption)
+        }
+        let whole = profiled.count * policies.count
+        return (
+            [profiled] + others,
+            interruption.map { Interruption(ended: $0.ended + whole, planned: $0.planned + whole) }
+        )
+    }
+
+    /// The first policy shown against each of the others.
+    private static func differences(
+        _ runs: Replications, from shown: [String], scenario: Scenario
+    ) -> [PolicyDifference] {
+        let order = shown.map { label in runs.figures.firstIndex { $0[0].policy == label }! }
+        return PolicyDifference.all(
+            order.map { runs.figures[$0] }, whole: order.map { runs.first[$0] }, varied: scenario.whatReplicationsVary)
     }
 
     private static func compare(
-        _ cells: [[[RunResult]]], factors: [Double], scenario: Scenario, replications: Int
+        _ cells: [[[RunFigures]]], factors: ArraySlice<Double>, scenario: Scenario
     ) -> Comparison {
         let varied = scenario.whatReplicationsVary
-        let ranks = cells.map { rank($0) }
+        let ranks = cells.map { rank($0, classes: scenario.sloClasses) }
         let best = ranks[0].firstIndex(of: 1)
         var rows = cells[0].indices.map { policy -> ComparisonRow in
             let runs = cells[0][policy]
-            func estimate(_ value: (RunResult) -> Double) -> Estimate {
-                Estimate(over: runs.map(value), varied: varied)
+            func estimate(_ path: String...) -> Estimate {
+                Estimate(over: runs.map { $0.value(path) ?? 0 }, varied: varied)
             }
             return ComparisonRow(
-                policy: runs[0].policy, policyDigest: runs[0].policyFile.digest, rank: ranks[0][policy],
-                cost: estimate { $0.bill.total.dollars },
+                policy: runs[0].policy, policyDigest: runs[0].policyDigest, rank: ranks[0][policy],
+                cost: estimate("cost", "total_usd"),
                 costAboveBest: best.flatMap { best in
                     guard best != policy else { return nil }
-                    let differences = zip(runs, cells[0][best]).map { $0.bill.total.dollars - $1.bill.total.dollars }
-                    return Estimate(over: differences, varied: varied)
+                    return Estimate(over: zip(runs, cells[0][best]).map { $0.cost - $1.cost }, varied: varied)
                 },
-                costPerMillionOutputTokens: estimate {
-                    $0.bill.total.per($0.outputTokens, scale: 1_000_000)?.dollars ?? 0
-                },
-                attainment: estimate(\.attainment),
-                ttftP99: estimate { $0.ttft.quantile(0.99)?.milliseconds ?? 0 },
-                itlP99: estimate { $0.itl.quantile(0.99)?.milliseconds ?? 0 },
-                meanReplicas: estimate { $0.pools.reduce(0) { $0 + $1.meanReplicas } },
-                reversals: estimate { Double($0.scaling.reversals) },
+                costPerMillionOutputTokens: estimate("cost", "usd_per_million_output_tokens"),
+                attainment: estimate("slo", "attainment"), ttftP99: estimate("ttft_ms", "p99"),
+                itlP99: estimate("itl_ms", "p99"), meanReplicas: estimate("replicas", "mean"),
+                reversals: estimate("scaling", "reversals"),
                 variants: factors.indices.dropFirst().map { plant in
                     let runs = cells[plant][policy]
                     return PlantVariant(
-                        factor: factors[plant],
-                        cost: Estimate(over: runs.map { $0.bill.total.dollars }, varied: varied),
-                        attainment: Estimate(over: runs.map(\.attainment), varied: varied),
+                        factor: factors[plant], cost: Estimate(over: runs.map(\.cost), varied: varied),
+                        attainment: Estimate(
+                            over: runs.map { $0.value(Headline.attainment.path) ?? 0 }, varied: varied),
                         rank: ranks[plant][policy])
                 })
         }
         rows = rows.filter(\.meetsSLO).sorted { $0.rank! < $1.rank! } + rows.filter { !$0.meetsSLO }
         return Comparison(
-            rows: rows, replications: replications, varied: varied,
+            rows: rows, replications: cells[0][0].count, varied: varied,
             requiredAttainment: scenario.sloClasses.map(\.attainment).max() ?? 1)
     }
 
     /// Places by mean cost, from 1, of the policies whose mean attainment is what every class was promised; `nil` for the
     /// others: the cheapest fleet that breaks its promise is no answer.
-    private static func rank(_ policies: [[RunResult]]) -> [Int?] {
+    private static func rank(_ policies: [[RunFigures]], classes: [SLOClass]) -> [Int?] {
         let meeting = policies.indices.filter { policy in
             let runs = policies[policy]
-            return runs[0].sloClasses.indices.allSatisfy { index in
-                let mean = runs.reduce(0) { $0 + $1.sloClasses[index].attainment } / Double(runs.count)
-                return mean >= runs[0].sloClasses[index].sloClass.attainment
+            return classes.indices.allSatisfy { index in
+                let mean = runs.reduce(0) { $0 + $1.classAttainments[index] } / Double(runs.count)
+                return mean >= classes[index].attainment
             }
         }
-        let costs = policies.map { runs in runs.reduce(0) { $0 + $1.bill.total.dollars } / Double(runs.count) }
+        let costs = policies.map { runs in runs.reduce(0) { $0 + $1.cost } / Double(runs.count) }
         let ordered = meeting.sorted { (costs[$0], $0) < (costs[$1], $1) }
         return policies.indices.map { policy in ordered.firstIndex(of: policy).map { $0 + 1 } }
+    }
+}
+
+extension Replications {
+    /// The same by plant, each with so many policies; without a plant that some policy has not played.
+    fileprivate func plants(of policies: Int) -> [Replications] {
+        (0..<figures.count / policies).map { plant in
+            let cells = plant * policies..<(plant + 1) * policies
+            return Replications(first: Array(first[cells]), figures: Array(figures[cells]))
+        }
+    }
+}
+
+extension Interruption {
+    /// The same with as many runs planned on each of several plants, of which it is the first.
+    fileprivate func amongPlants(_ plants: Int) -> Interruption {
+        Interruption(ended: ended, planned: planned * plants)
     }
 }
 

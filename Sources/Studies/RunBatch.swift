@@ -1,6 +1,4 @@
 import Simulation
-import Synchronization
-import Units
 
 /// One run of a study: which policy, on which draw of the scenario.
 public struct RunPlan: Sendable {
@@ -11,20 +9,6 @@ public struct RunPlan: Sendable {
         self.policy = policy
         self.options = options
     }
-}
-
-/// How far a study has come.
-public struct StudyProgress: Hashable, Sendable {
-    /// Runs that have ended, of how many.
-    public var ended: Int
-    public var total: Int
-    /// Simulated time done over all runs, as a share. Range: 0...1.
-    public var share: Double
-    /// Requests simulated so far, over all runs.
-    public var requests: Int64
-    /// Simulated time done, and to be done, over all runs. Seconds.
-    public var simulated: Double
-    public var planned: Double
 }
 
 /// A study that was stopped before it had a result.
@@ -106,57 +90,5 @@ public func runUntilStopped(
             start()
         }
         return results
-    }
-}
-
-/// Adds up the progress of runs on several threads.
-private final class ProgressBoard: Sendable {
-    private struct State {
-        var runs: [RunProgress]
-        var simulated = 0.0
-        var requests: Int64 = 0
-        var ended = 0
-        var isStopped = false
-    }
-
-    private let state: Mutex<State>
-    private let duration: TimeSpan
-    private let report: (@Sendable (StudyProgress) -> Continuation)?
-
-    init(runs count: Int, duration: TimeSpan, report: (@Sendable (StudyProgress) -> Continuation)?) {
-        state = Mutex(State(runs: Array(repeating: RunProgress(simulated: .zero, requests: 0), count: count)))
-        self.duration = duration
-        self.report = report
-    }
-
-    /// Whether no further run is to be begun.
-    var isStopped: Bool { state.withLock { $0.isStopped } }
-
-    func update(run: Int, _ progress: RunProgress) -> Continuation { set(run, to: progress, hasEnded: false) }
-
-    func end(run: Int, requests: Int64) {
-        _ = set(run, to: RunProgress(simulated: duration, requests: requests), hasEnded: true)
-    }
-
-    /// Takes in one run's progress and tells that of all; what is answered holds for every run from then on.
-    private func set(_ run: Int, to progress: RunProgress, hasEnded: Bool) -> Continuation {
-        guard let report else { return .goOn }
-        let (study, isStopped) = state.withLock { state in
-            let simulated = min(progress.simulated, duration)
-            state.simulated += simulated.seconds - state.runs[run].simulated.seconds
-            state.requests += progress.requests - state.runs[run].requests
-            state.runs[run] = RunProgress(simulated: simulated, requests: progress.requests)
-            if hasEnded { state.ended += 1 }
-            let planned = duration.seconds * Double(state.runs.count)
-            return (
-                StudyProgress(
-                    ended: state.ended, total: state.runs.count, share: min(1, state.simulated / planned),
-                    requests: state.requests, simulated: state.simulated, planned: planned), state.isStopped
-            )
-        }
-        if isStopped { return .stop }
-        let answer = report(study)
-        if answer == .stop { state.withLock { $0.isStopped = true } }
-        return answer
     }
 }

@@ -15,6 +15,12 @@ public struct RunEstimates: Hashable, Sendable {
         public let estimate: Estimate
         /// Whether the estimate is an amount in USD.
         public let isMoney: Bool
+
+        public init(path: [String], estimate: Estimate, isMoney: Bool) {
+            self.path = path
+            self.estimate = estimate
+            self.isMoney = isMoney
+        }
     }
 
     /// Student's interval over the runs, for each measurement that all of them have.
@@ -41,6 +47,12 @@ public struct RunEstimates: Hashable, Sendable {
                 path: measurement.path, estimate: Estimate(interval.estimate, ci95: bounds, varied: varied),
                 isMoney: isMoney)
         }
+    }
+
+    /// The estimates of a policy's replications; `nil` for a single run.
+    public init?(_ figures: [RunFigures], of scenario: Scenario) {
+        guard figures.count >= 2 else { return nil }
+        self.init(figures.map(\.measurements), varied: scenario.whatReplicationsVary)
     }
 
     /// The estimate of one measurement; `nil` when a run lacked it.

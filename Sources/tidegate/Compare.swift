@@ -10,11 +10,13 @@ struct Compare: AsyncParsableCommand {
         abstract: "Play several policies on the very same traffic and rank those that meet the SLO by cost.",
         discussion: """
             Each policy is also played where every step of the fleet takes 15 % less or more time than the profile that
-            policies know. The report, the bill and policy.json are those of the policy that ranks first.
+            policies know. What is said of differences is paired: replication by replication of the same traffic, or batch by
+            batch of one run. The report, the bill and policy.json are those of the policy that ranks first.
 
             EXAMPLES
               tidegate compare Scenarios/chat-day --output out
               tidegate compare chat-day --output out --policies hpa,lookahead --replications 5
+              tidegate compare chat-day --output out --precision 2% --max-replications 60
             """)
 
     @OptionGroup var input: ScenarioArguments
@@ -37,30 +39,27 @@ struct Compare: AsyncParsableCommand {
             do {
                 return Outcome(
                     try await PolicyStudy.run(
-                        scenario, policies: choices, replications: study.replications, seed: study.seed,
-                        workers: study.workers, progress: console.progress(of: scenario.name)))
+                        scenario, policies: choices, count: study.count, seed: study.seed, workers: study.workers,
+                        progress: console.progress(of: scenario.name)))
             } catch let stopped as StudyStopped {
                 guard let first = stopped.first else { throw stopped }
-                return Outcome(runs: [[first]], interruption: stopped.interruption)
+                return Outcome(first: first, interruption: stopped.interruption)
             }
         }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
-        let shown = outcome.comparison?.rows[0].policy
-        let runs = outcome.runs.first { shown == nil || $0[0].policy == shown }!
+        let (result, figures) = outcome.shown
         var options: [String] = []
         if let labels { options = ["--policies", labels.joined(separator: ",")] }
         let content = ReportContent(
-            scenario: scenario, result: runs[0],
-            estimates: runs.count < 2
-                ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
-            comparison: outcome.comparison,
-            partial: outcome.interruption.map { PartialRun(runs[0], runs: $0) }, version: Version.current,
-            command: scenario.command("compare", options, seed: runs[0].seed, study: study))
-        let plants = 1 + PolicyStudy.plantFactors.count
+            scenario: scenario, result: result, estimates: RunEstimates(figures, of: scenario),
+            batches: BatchEstimates(result, of: scenario, warmUp: study.warmUp),
+            precision: outcome.comparison?.precision, comparison: outcome.comparison,
+            partial: outcome.interruption.map { PartialRun(result, runs: $0) }, version: Version.current,
+            command: scenario.command("compare", options, seed: result.seed, study: study))
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
-            requests: outcome.runs.joined().reduce(0) { $0 + $1.outcomes.arrived } * Int64(plants))
+            requests: outcome.requests)
         try results.write()
         if study.json {
             try results.printJSON()
@@ -70,23 +69,32 @@ struct Compare: AsyncParsableCommand {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
         if outcome.interruption != nil { throw ExitCode.interrupted }
+        try results.checkPrecision()
     }
 }
 
 /// What a comparison came to.
 private struct Outcome {
-    /// By policy and replication.
-    var runs: [[RunResult]]
+    /// The run whose files are written, and the figures of all replications of its policy.
+    var shown: (result: RunResult, figures: [RunFigures])
     /// `nil` when it was stopped before any two policies could be compared.
     var comparison: Comparison?
+    /// Of all runs.
+    var requests: Int64
     var tunings: [TuningOutcome] = []
     var interruption: Interruption?
 
     init(_ study: PolicyStudy) {
-        (runs, comparison) = (study.runs, study.comparison)
+        let index = study.first.firstIndex { $0.policy == study.comparison.rows[0].policy }!
+        shown = (study.first[index], study.figures[index])
+        (comparison, requests) = (study.comparison, study.requests)
         (tunings, interruption) = (study.tunings, study.interruption)
     }
 
     /// The first run of a study that was stopped too early.
-    init(runs: [[RunResult]], interruption: Interruption) { (self.runs, self.interruption) = (runs, interruption) }
+    init(first: RunResult, interruption: Interruption) {
+        shown = (first, [])
+        requests = first.outcomes.arrived
+        self.interruption = interruption
+    }
 }

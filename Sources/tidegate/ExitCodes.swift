@@ -11,6 +11,8 @@ extension ExitCode {
     static let missingInput = ExitCode(66)
     /// Something the work needs is not to be had, such as an idle machine to measure on.
     static let unavailable = ExitCode(69)
+    /// The work ended without what was asked of it, such as intervals as narrow as `--precision`: more of it may do.
+    static let notReached = ExitCode(75)
     /// The output could not be written; nothing half-written is left.
     static let cannotWrite = ExitCode(73)
     /// Stopped by the user. What was simulated until then is written and marked as partial, if it is of use.

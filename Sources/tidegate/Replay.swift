@@ -12,6 +12,7 @@ struct Replay: AsyncParsableCommand {
             EXAMPLES
               tidegate replay Scenarios/chat-day --output out
               tidegate replay chat-day --output out --policy hpa --replications 5
+              tidegate replay chat-day --output out --precision 2%
               tidegate replay my-scenario.yaml --output out --json | jq .cost.total_usd
             """)
 
@@ -26,42 +27,59 @@ struct Replay: AsyncParsableCommand {
         let choice = try scenario.choice(labelled: policy)
         let startedAt = Date()
         let clock = ContinuousClock.now
-        var interruption: Interruption?
-        var runs = try await console.playing {
+        let runs = try await console.playing { () async throws -> Outcome in
             let (tuned, _) = try await tune(
                 [choice], in: scenario, workers: study.workers, progress: console.progress(of: "tuning"))
-            let plans = (0..<study.replications).map {
-                RunPlan(policy: tuned[0], options: RunOptions(seed: study.seed, replication: $0))
+            do {
+                return Outcome(
+                    try await Replications.play(
+                        [PolicyOnPlant(tuned[0])], of: scenario, count: study.count, seed: study.seed,
+                        workers: study.workers, progress: console.progress(of: scenario.name)))
+            } catch let stopped as StudyStopped {
+                return Outcome(first: stopped.first!, interruption: stopped.interruption)
             }
-            let results = try await runUntilStopped(
-                plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
-            interruption = Interruption(results)
-            return results.compactMap { $0 }
-        }
-        if interruption != nil {
-            // Estimates are over whole runs; without the first of them what there is of it is shown alone.
-            let isFirstWhole = runs[0].stoppedAt == nil
-            runs = isFirstWhole ? runs.filter { $0.stoppedAt == nil } : [runs[0]]
         }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
         let content = ReportContent(
-            scenario: scenario, result: runs[0],
-            estimates: runs.count < 2
-                ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
-            partial: interruption.map { PartialRun(runs[0], runs: $0) }, version: Version.current,
-            command: scenario.command("replay", ["--policy", choice.label], seed: runs[0].seed, study: study))
+            scenario: scenario, result: runs.first, estimates: RunEstimates(runs.figures, of: scenario),
+            batches: BatchEstimates(runs.first, of: scenario, warmUp: study.warmUp), precision: runs.precision,
+            partial: runs.interruption.map { PartialRun(runs.first, runs: $0) }, version: Version.current,
+            command: scenario.command("replay", ["--policy", choice.label], seed: runs.first.seed, study: study))
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
-            requests: runs.reduce(0) { $0 + $1.outcomes.arrived })
+            requests: runs.requests)
         try results.write()
         if study.json {
             try results.printJSON()
         } else {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
         }
-        if interruption != nil { throw ExitCode.interrupted }
+        if runs.interruption != nil { throw ExitCode.interrupted }
+        try results.checkPrecision()
     }
+}
+
+/// What the replications of one policy came to.
+private struct Outcome {
+    /// The run whose files are written.
+    var first: RunResult
+    /// Of all replications.
+    var figures: [RunFigures]
+    var precision: PrecisionOutcome?
+    var interruption: Interruption?
+
+    init(_ runs: Replications) {
+        (first, figures) = (runs.first[0], runs.figures[0])
+        (precision, interruption) = (runs.precision, runs.interruption)
+    }
+
+    /// The first run, stopped.
+    init(first: RunResult, interruption: Interruption) {
+        (self.first, figures, self.interruption) = (first, [], interruption)
+    }
+
+    var requests: Int64 { figures.isEmpty ? first.outcomes.arrived : figures.reduce(0) { $0 + $1.requests } }
 }
 
 extension Scenario {
@@ -78,7 +96,13 @@ extension Scenario {
     /// What to type to get the same files again. Names no folder of this machine, so that files do not depend on it.
     func command(_ verb: String, _ options: [String], seed: UInt64, study: StudyArguments) -> String {
         var words = ["tidegate", verb, name] + options + ["--seed", String(seed)]
-        if study.replications > 1 { words += ["--replications", String(study.replications)] }
+        if let replications = study.replications, replications > 1 || study.precision != nil {
+            words += ["--replications", String(replications)]
+        }
+        if let precision = study.precision {
+            words += ["--precision", precision.text, "--max-replications", String(study.maxReplications)]
+        }
+        if study.warmUp != .auto { words += ["--warm-up", study.warmUp.rawValue] }
         return (words + ["--output", "out"]).joined(separator: " ")
     }
 }

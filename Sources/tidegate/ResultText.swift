@@ -26,6 +26,7 @@ enum ResultText {
                     + String(
                         format: "%.2f %% of %.2f %%", 100 * entry.attainment, 100 * entry.sloClass.attainment))
         }
+        for line in UncertaintyText.lines(content) { lines.append("  \(line)") }
         for warning in result.warnings { lines.append("  note: \(warning)") }
         lines.append(
             "  cost        \(money(result.bill.total.dollars)), of which idle \(money(result.bill.idle.dollars))")
@@ -63,6 +64,7 @@ enum ResultText {
         }
         if !comparison.rows.contains(where: \.meetsSLO) { lines.append("No policy meets the SLO, so none is ranked.") }
         lines += clairvoyant(comparison)
+        lines += DifferenceText.sentences(comparison)
         return lines.joined(separator: "\n")
     }
 

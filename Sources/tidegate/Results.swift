@@ -49,8 +49,27 @@ struct Results {
         print(try CanonicalJSON.encode(summaryDocument(speed: speed)), terminator: "")
     }
 
+    /// Tells a user who asked for a precision that the replications allowed did not reach it.
+    ///
+    /// - Throws: The exit code for it.
+    func checkPrecision() throws {
+        guard let precision = content.precision, !precision.isReached else { return }
+        let widths = precision.widths.filter { !$0.isReached }.map {
+            String(format: "%@ of %@ ± %.1f %%", $0.headline.name, $0.policy, 100 * $0.relativeHalfWidth)
+        }
+        console.alert(
+            """
+            error: \(precision.replications) replications do not reach the precision asked for: \
+            \(widths.joined(separator: "; "))
+                everything is written; allow more with --max-replications, or ask for less with --precision
+            """)
+        throw ExitCode.notReached
+    }
+
     private func summaryDocument(speed: RunSpeed?) -> SummaryDocument {
-        var summary = RunSummary(content.result, estimates: content.estimates, partial: content.partial)
+        var summary = RunSummary(
+            content.result, estimates: content.estimates, batches: content.batches, precision: content.precision,
+            partial: content.partial)
         summary.run = speed
         return SummaryDocument(summary: summary, comparison: content.comparison)
     }
@@ -89,9 +108,11 @@ private struct SummaryDocument: Encodable {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(comparison.rows.map(Row.init), forKey: .policies)
         try container.encodeIfPresent(comparison.clairvoyant.map(Clairvoyant.init), forKey: .clairvoyant)
+        try container.encode(comparison.differences.map(DifferenceEntry.init), forKey: .differences)
+        try container.encode(DifferenceText.sentences(comparison), forKey: .findings)
     }
 
-    private enum Key: String, CodingKey { case policies, clairvoyant }
+    private enum Key: String, CodingKey { case policies, clairvoyant, differences, findings }
 
     private struct Clairvoyant: Encodable {
         var boundUSD: Estimate
@@ -166,6 +187,41 @@ private struct SummaryDocument: Encodable {
             case rank, attainment
             case factor = "plant_factor"
             case totalUSD = "total_usd"
+        }
+    }
+
+    private struct DifferenceEntry: Encodable {
+        var policy: String
+        var reference: String
+        var measure: Headline
+        var verdict: String
+        /// Why there is no interval.
+        var reason: String?
+        /// Whether the difference also holds among all that were looked at.
+        var holdsJointly: Bool
+        var difference: Estimate?
+        var ratio: Estimate?
+
+        init(_ difference: PolicyDifference) {
+            policy = difference.policy
+            reference = difference.reference
+            measure = difference.headline
+            self.difference = difference.difference
+            ratio = difference.ratio
+            holdsJointly = difference.verdict == .different(jointly: true)
+            switch difference.verdict {
+            case .different: verdict = "different"
+            case .indistinguishable: verdict = "not distinguishable"
+            case .same: verdict = "same"
+            case .unknown(let why):
+                verdict = "unknown"
+                reason = why
+            }
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case policy, reference, measure, verdict, reason, difference, ratio
+            case holdsJointly = "holds_jointly"
         }
     }
 }

@@ -15,7 +15,7 @@ struct Tidegate: AsyncParsableCommand {
 
             EXIT CODES
               0 done   2 nothing meets the SLO (size)   64 wrong usage   65 bad scenario, trace or profile
-              66 missing input   69 not available   73 cannot write
+              66 missing input   69 not available   73 cannot write   75 precision not reached
               130 stopped by Ctrl-C; what was simulated until then is written, marked as partial
             """,
         version: Version.current,

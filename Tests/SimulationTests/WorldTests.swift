@@ -91,6 +91,13 @@ import Workload
         #expect(Set(alone.map(\.fingerprint)).count == 3 && together.scaling.changes > 6)
         #expect(together.outcomes.arrived == alone.reduce(0) { $0 + $1.outcomes.arrived })
         #expect(together.ttft.sum == alone.reduce(0) { $0 + $1.ttft.sum })
+        for (index, slice) in together.batches.slices.enumerated() {
+            #expect(slice.arrived == alone.reduce(0) { $0 + $1.batches.slices[index].arrived })
+            #expect(slice.met == alone.reduce(0) { $0 + $1.batches.slices[index].met })
+            #expect(slice.ttftNanoseconds == alone.reduce(0) { $0 + $1.batches.slices[index].ttftNanoseconds })
+        }
+        #expect(together.batches.slices.reduce(0) { $0 + $1.arrived } == together.outcomes.arrived)
+        #expect(together.batches.ttft.map(\.count).reduce(0, +) == Int(together.outcomes.completed))
         #expect(together.requestNanoseconds == together.sojournNanoseconds)
         #expect(together.bill.total == alone.reduce(USD.zero) { $0 + $1.bill.total })
     }

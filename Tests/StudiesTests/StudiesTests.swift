@@ -35,19 +35,10 @@ import Units
 @Suite struct PolicyStudyTests {
     /// A pool of short steps under `load` sequences' worth of requests; policies hold fixed levels.
     private func scenario(requests: Int = 600, attainment: Double = 0.9) -> Scenario {
-        let queue = QueueingCase(name: "toy", service: .exponential, servers: 1, load: 0.8)
-        var scenario = queue.scenario(seed: 3, requests: requests)
-        scenario.sloClasses = [SLOClass(name: "all", ttft: .milliseconds(400), attainment: attainment)]
-        scenario.pools[0].bounds = ReplicaBounds(minimum: 1, maximum: 6)
-        scenario.pools[0].router = .leastOutstanding
-        scenario.control.tick = .seconds(5)
-        scenario.control.scrape = .seconds(5)
-        return scenario
+        Fixture.scenario(requests: requests, attainment: attainment)
     }
 
-    private func level(_ replicas: Int) -> PolicyChoice {
-        PolicyChoice(label: "\(replicas)", policy: "static", parameters: ["replicas": .number(Double(replicas))])
-    }
+    private func level(_ replicas: Int) -> PolicyChoice { Fixture.level(replicas) }
 
     @Test func `a study that is stopped keeps what was played whole, ends what is under way and begins no more`()
         async throws
@@ -73,15 +64,16 @@ import Units
     }
 
     @Test(
-        arguments: [(0, nil, 0), (2, nil, 0), (3, 1, 1), (4, 2, 1), (7, 2, 1), (8, 2, 2), (12, 2, 3)]
+        arguments: [(0, nil, 0), (1, nil, 0), (2, 1, 1), (5, 1, 2), (6, 1, 3), (11, 1, 3), (12, 2, 3)]
             as [(Int, Int?, Int)])
     func `a stopped comparison is over what every policy has played whole`(
         ended: Int, replications: Int?, plants: Int
     ) async throws {
-        // Two policies, two replications of each on three plants: twelve runs, and here one after the other.
+        // Two policies, two replications of each on three plants: twelve runs, here one after the
+        // other, a replication at a time.
         let scenario = scenario(requests: 200)
         func study() async throws -> PolicyStudy {
-            try await PolicyStudy.run(scenario, policies: [level(1), level(3)], replications: 2, workers: 1) {
+            try await PolicyStudy.run(scenario, policies: [level(1), level(3)], count: .exactly(2), workers: 1) {
                 $0.ended < ended ? .goOn : .stop
             }
         }
@@ -99,9 +91,10 @@ import Units
         #expect(part.interruption == (ended < 12 ? Interruption(ended: ended, planned: 12) : nil))
         #expect(part.comparison.replications == replications)
         #expect(part.comparison.rows[0].variants.count == plants - 1)
-        #expect(part.runs.allSatisfy { $0.count == replications && $0.allSatisfy { $0.stoppedAt == nil } })
+        #expect(part.first.allSatisfy { $0.stoppedAt == nil })
         let whole = try await PolicyStudy.run(
-            scenario, policies: [level(1), level(3)], replications: replications, workers: 1)
+            scenario, policies: [level(1), level(3)], count: .exactly(replications), workers: 1)
+        #expect(part.figures == whole.figures)
         #expect(part.comparison.rows.map(\.cost) == whole.comparison.rows.map(\.cost))
     }
 
@@ -118,7 +111,7 @@ import Units
 
     @Test func `a comparison ranks only policies that keep their promise, the cheapest first`() async throws {
         let study = try await PolicyStudy.run(
-            scenario(), policies: [level(6), level(1), level(4)], replications: 2, workers: 2)
+            scenario(), policies: [level(6), level(1), level(4)], count: .exactly(2), workers: 2)
         let rows = study.comparison.rows
         #expect(rows.map(\.policy) == ["4", "6", "1"])
         #expect(rows.map(\.rank) == [1, 2, nil])
@@ -127,7 +120,8 @@ import Units
         #expect(rows[0].costAboveBest == nil)
         #expect(rows[1].costAboveBest!.value > 0 && rows[2].costAboveBest!.value < 0)
         #expect(rows.allSatisfy { $0.variants.map(\.factor) == PolicyStudy.plantFactors })
-        #expect(study.runs.map(\.count) == [2, 2, 2])
+        #expect(study.figures.map(\.count) == [2, 2, 2])
+        #expect(study.first.map(\.policy) == ["6", "1", "4"])
         let ratios = rows.compactMap { $0.costOverClairvoyant?.value }
         let bound = try #require(study.comparison.clairvoyant)
         #expect(bound.cost.value > 0 && bound.cost.value <= bound.planCost.value)
@@ -136,14 +130,14 @@ import Units
     }
 
     @Test func `replications give intervals and a single run gives none`() async throws {
-        let one = try await PolicyStudy.run(scenario(), policies: [level(2)], replications: 1, workers: 1)
+        let one = try await PolicyStudy.run(scenario(), policies: [level(2)], count: .exactly(1), workers: 1)
         #expect(one.comparison.rows[0].attainment.ci95 == nil)
-        let three = try await PolicyStudy.run(scenario(), policies: [level(2)], replications: 3, workers: 2)
+        let three = try await PolicyStudy.run(scenario(), policies: [level(2)], count: .exactly(3), workers: 2)
         let bounds = try #require(three.comparison.rows[0].ttftP99.ci95)
         #expect(bounds.lower < bounds.upper)
-        let estimates = RunEstimates(three.runs[0].map(\.measurements), varied: "draws")
+        let estimates = RunEstimates(three.figures[0].map(\.measurements), varied: "draws")
         let arrived = try #require(estimates["requests", "arrived"])
-        let mean = three.runs[0].reduce(0.0) { $0 + Double($1.outcomes.arrived) } / 3
+        let mean = three.figures[0].reduce(0.0) { $0 + Double($1.requests) } / 3
         #expect(abs(arrived.value - mean) < 1e-9)
         #expect(arrived.ci95!.lower <= mean && mean <= arrived.ci95!.upper)
         #expect(arrived.varied == "draws")

@@ -7,6 +7,7 @@ struct SummaryLeaf {
         case quantity(Measurement.Quantity)
         case flag(Bool)
         case numbers([Double])
+        case text(String)
         case texts([String])
     }
 
@@ -54,6 +55,7 @@ extension [SummaryLeaf] {
             case .quantity(.absent): try container.encodeNil(forKey: key)
             case .flag(let value): try container.encode(value, forKey: key)
             case .numbers(let values): try container.encode(values, forKey: key)
+            case .text(let value): try container.encode(value, forKey: key)
             case .texts(let values): try container.encode(values, forKey: key)
             }
         }

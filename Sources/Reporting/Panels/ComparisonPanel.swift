@@ -16,6 +16,7 @@ struct ComparisonPanel {
             id: "policies", title: "Policies compared", lead: lead,
             body: """
                 \(dots)
+                \(findings)
                 \(table.html)
                 \(clairvoyant)
                 \(variants)
@@ -80,6 +81,19 @@ struct ComparisonPanel {
         }
         let legend = Legend([(3, .dot, "cheapest within SLO"), (1, .dot, "within SLO"), (6, .ring, "misses the SLO")])
         return "\(chart.html)\(legend.html)"
+    }
+
+    // MARK: Findings
+
+    /// Which differences are real, a sentence each.
+    private var findings: HTML {
+        let sentences = DifferenceText.sentences(comparison)
+        guard let basis = sentences.last else { return "" }
+        return """
+            <h3>Which differences are real</h3>
+            <ul class="prose">\(sentences.dropLast().map { line -> HTML in "<li>\(line)</li>" })</ul>
+            <p class="small">\(basis)</p>
+            """
     }
 
     // MARK: Tables

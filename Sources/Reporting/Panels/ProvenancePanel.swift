@@ -1,6 +1,7 @@
 import Pricing
 import Scaling
 import Simulation
+import Statistics
 
 /// What is needed to get the same result again, and to see that it is the same.
 struct ProvenancePanel {
@@ -26,7 +27,10 @@ struct ProvenancePanel {
         let result = content.result
         return Facts(html: [
             ("Version", "Tidegate \(content.version)"), ("Seed", "\(String(result.seed))"),
-            ("Replications", "\(replications)"), ("Policy", "\(result.policy) (\(result.policyFile.name))"),
+            ("Replications", "\(replications)"),
+            ("Warm-up", "\(content.batches.map { UncertaintyText.sentence($0.warmUp) } ?? "not looked for")"),
+            ("Quantiles", "\(Self.sketch)"),
+            ("Policy", "\(result.policy) (\(result.policyFile.name))"),
             ("Policy digest", "<code>\(result.policyFile.digest)</code>"), ("Parameters", parameters),
             ("Fingerprint", "<code>\(result.fingerprint)</code>"),
         ])
@@ -45,8 +49,22 @@ struct ProvenancePanel {
     }
 
     private var replications: String {
-        guard let estimates = content.estimates else { return "1: the figures have no intervals" }
-        return "\(estimates.replications); varied: \(estimates.varied)"
+        guard let estimates = content.estimates else {
+            return content.batches == nil
+                ? "1: the figures have no intervals"
+                : "1; intervals are of long-run values, from the batches of the run"
+        }
+        let rule = content.precision.map {
+            "; added one by one until intervals were within \(trimmed(percent($0.asked.share, 2))) (Law and Kelton's rule), "
+                + ($0.isReached ? "which they are" : "which they are not")
+        }
+        return "\(estimates.replications); varied: \(estimates.varied)\(rule ?? "")"
+    }
+
+    /// What a quantile is read from, and how far it may be off.
+    private static var sketch: String {
+        "from mergeable histograms (HdrHistogram), within \(trimmed(percent(LatencyHistogram.relativeError, 3))) of the exact "
+            + "ones; from batches of a run whose warm-up is cut, within \(trimmed(percent(CompactHistogram.cellWidth, 1)))"
     }
 
     private var files: Table {

@@ -24,7 +24,10 @@ struct VerdictStrip {
 
     /// Which run a figure is of, where there are several.
     private var basis: HTML {
-        guard let estimates = content.estimates else { return "" }
+        guard let estimates = content.estimates else {
+            return HTML(
+                UncertaintyText.lines(content).map { line -> HTML in "<p class=\"small\">\(line)</p>" })
+        }
         return """
             <p class="small">Figures with an interval are means over \(estimates.replications) replications \
             (varied: \(estimates.varied)); everything below without one is of replication 0.</p>
@@ -92,7 +95,10 @@ struct VerdictStrip {
     ) -> HTML {
         let estimate = content.estimates?.entries.first { $0.path == path }?.estimate
         let shown = estimate.map { text($0.value) } ?? figure
-        let bounds = estimate?.ci95.map { "95 % CI \(interval($0, text))" }
+        let alone = estimate == nil ? content.batches?.estimate(at: path) : nil
+        let bounds =
+            estimate?.ci95.map { "95 % CI \(interval($0, text))" }
+            ?? alone?.ci95.map { "95 % CI \(interval($0, text)), \(BatchEstimates.varied)" }
         let lines = [bounds, aside].compactMap { $0 }.filter { !$0.isEmpty }
         return """
             <div class="tile"><dt>\(name)</dt><dd><span class="figure">\(shown)</span>\

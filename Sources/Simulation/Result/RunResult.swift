@@ -39,6 +39,8 @@ public struct RunResult: Sendable {
     public var e2e: LatencyHistogram
     /// From arrival until a sequence first enters a batch.
     public var queueWait: LatencyHistogram
+    /// The run by slices of time, for what it says of its own uncertainty.
+    public var batches: RunBatches
     /// Sequences that lost their KV blocks and were recomputed.
     public var preemptions: Int64
     public var pools: [PoolResult]

@@ -37,7 +37,8 @@ extension FleetWorld {
             lastEnd: tally.lastChange - start, outcomes: tally.outcomes, tenants: tally.tenants,
             sloClasses: tally.sloClasses, promptTokens: tally.promptTokens, outputTokens: tally.outputTokens,
             ttft: ttft, itl: tally.itl, tpot: tpot, e2e: tally.e2e, queueWait: tally.queueWait,
-            preemptions: pools.reduce(0) { $0 + $1.preemptions }, pools: pools.map { poolResult($0) },
+            batches: tally.batches, preemptions: pools.reduce(0) { $0 + $1.preemptions },
+            pools: pools.map { poolResult($0) },
             scaling: scaling, decisions: decisions, timeline: timeline, usage: usage, bill: bill,
             requestNanoseconds: tally.requestNanoseconds, sojournNanoseconds: tally.sojournNanoseconds,
             fingerprint: whole.hexadecimal, checkpoints: checkpoints, warnings: warnings())

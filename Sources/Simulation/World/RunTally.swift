@@ -13,6 +13,8 @@ struct RunTally {
     var e2e = LatencyHistogram()
     var queueWait = LatencyHistogram()
     var fingerprint = Fingerprint()
+    var batches: RunBatches
+    private let start: Instant
 
     // Little's law.
     private var inSystem: Int128 = 0
@@ -20,9 +22,11 @@ struct RunTally {
     private(set) var requestNanoseconds: Int128 = 0
     private(set) var sojournNanoseconds: Int128 = 0
 
-    init(tenants: [Tenant], sloClasses: [SLOClass], start: Instant) {
+    init(tenants: [Tenant], sloClasses: [SLOClass], start: Instant, duration: TimeSpan) {
         self.tenants = tenants.map { TenantResult(name: $0.name) }
         self.sloClasses = sloClasses.map { SLOClassResult(sloClass: $0) }
+        batches = RunBatches(duration: duration)
+        self.start = start
         lastChange = start
     }
 
@@ -30,6 +34,7 @@ struct RunTally {
         integrate(to: arrival.time)
         inSystem += 1
         outcomes.arrived += 1
+        batches.arrive(after: arrival.time - start)
         tenants[Int(arrival.tenant)].outcomes.arrived += 1
         sloClasses[Int(arrival.sloClass)].arrived += 1
     }
@@ -72,7 +77,9 @@ struct RunTally {
         outputTokens += Int64(arrival.outputTokens)
         tenants[tenant].promptTokens += Int64(arrival.promptTokens)
         tenants[tenant].outputTokens += Int64(arrival.outputTokens)
-        guard sloClasses[sloClass].sloClass.isMet(ttft: first, tpot: perToken, e2e: sojourn) else { return false }
+        let isMet = sloClasses[sloClass].sloClass.isMet(ttft: first, tpot: perToken, e2e: sojourn)
+        batches.complete(arrivedAfter: arrival.time - start, ttft: first, isMet: isMet)
+        guard isMet else { return false }
         sloClasses[sloClass].met += 1
         tenants[tenant].met += 1
         return true
@@ -88,6 +95,7 @@ struct RunTally {
         itl.merge(other.itl)
         e2e.merge(other.e2e)
         queueWait.merge(other.queueWait)
+        batches.merge(other.batches)
         requestNanoseconds += other.requestNanoseconds
         sojournNanoseconds += other.sojournNanoseconds
         lastChange = max(lastChange, other.lastChange)

@@ -88,7 +88,9 @@ struct SimulatedPool {
         steps = StepClock(configuration.profile.stepTime)
         router = Router(kind: configuration.router, maxWaiting: configuration.maxWaitingPerReplica)
         target = configuration.initialReplicas
-        tally = RunTally(tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start)
+        tally = RunTally(
+            tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start,
+            duration: scenario.duration)
         countedAt = scenario.start
         row = TimelineRow(time: scenario.start, span: rowSpan, pool: configuration.id)
         nextArrival = self.traffic.next()?.arrival

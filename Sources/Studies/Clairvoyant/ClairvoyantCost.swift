@@ -25,21 +25,23 @@ public struct ClairvoyantCost: Hashable, Sendable {
     static let interval = TimeSpan.minutes(1)
 }
 
-extension ClairvoyantCost {
-    /// The bound and the plan's cost of one replication, in nanodollars; `nil` when no plan keeps the promise by the
-    /// profile.
-    ///
+/// The bound of one replication and the cost of the best plan found for it.
+struct ClairvoyantFigures: Hashable, Sendable {
+    var lower = USD.zero
+    var plan = USD.zero
+
     /// - Parameter result: Any run on the replication's traffic: all policies meet the same arrivals.
-    static func bound(of result: RunResult, scenario: Scenario) -> (lower: Int64, plan: Int64)? {
-        var (lower, plan) = (Int64(0), Int64(0))
+    /// - Returns: `nil` when no plan keeps the promise by the profile.
+    init?(_ result: RunResult, of scenario: Scenario) {
         for pool in scenario.pools.indices {
             guard let bound = ClairvoyantPool(pool, of: scenario, result: result)?.problem.bound() else { return nil }
-            lower += bound.lower
-            plan += bound.plan.cost
+            lower += USD(nanodollars: bound.lower)
+            plan += USD(nanodollars: bound.plan.cost)
         }
-        return (lower, plan)
     }
+}
 
+extension ClairvoyantCost {
     /// What the bound assumes of a scenario.
     static func assumptions(of result: RunResult, scenario: Scenario) -> [String] {
         var list = [
