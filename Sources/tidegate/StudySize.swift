@@ -17,6 +17,7 @@ struct StudySize: AsyncParsableCommand {
     @Option(help: "How many cases.") var cases = 50
     @Option(help: "The accepted probability of missing the SLO, in percent.") var risk = 5.0
     @Option(help: "Draws that decide.") var draws: Int?
+    @Flag(help: "Print the table of each search too.") var table = false
     @Option(help: "Runs at a time.") var workers = ProcessInfo.processInfo.activeProcessorCount
 
     func validate() throws {
@@ -48,6 +49,7 @@ struct StudySize: AsyncParsableCommand {
                     100 * Double(found.runs) / Double(full.runs),
                     (ratio.map { String(format: "%9.4f", $0) } ?? "     none") as NSString,
                     (found.answer?.name ?? "none") as NSString, (full.answer?.name ?? "none") as NSString))
+            if table { print(SizingText(found).text) }
         }
         let share = Double(runs) / Double(all)
         print(

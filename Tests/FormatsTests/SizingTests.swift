@@ -65,6 +65,7 @@ struct SizingReaderTests {
         let text = { YAMLNode(content: .scalar($0), position: Position(line: 1, column: 1)).flowText }
         #expect(text("profiles/llama-2.json") == "profiles/llama-2.json")
         #expect(text("a: b, \"c\" #d") == "\"a: b, \\\"c\\\" #d\"")
+        #expect(text("a: b") == "\"a: b\"" && text("a, b") == "\"a, b\"")
         #expect(text("") == "\"\"" && text("-x") == "\"-x\"")
     }
 

@@ -42,10 +42,13 @@ public struct SizingCandidates: Sendable {
     /// Candidates in all: what an exhaustive search would simulate.
     public var count: Int { fixedCount + policies.count }
 
-    func fleet(of candidate: SizingCandidate) -> SizingFleet {
+    func fleet(of candidate: SizingCandidate) -> SizingFleet { fleets[index(of: candidate)] }
+
+    /// Index of a candidate's fleet.
+    func index(of candidate: SizingCandidate) -> Int {
         switch candidate {
-        case .fixed(let fleet, _): fleets[fleet]
-        case .policy(let index): fleets[policies[index].fleet]
+        case .fixed(let fleet, _): fleet
+        case .policy(let index): policies[index].fleet
         }
     }
 

@@ -47,15 +47,19 @@ struct SizingReport {
     private func reason(_ verdict: SizingRow.Verdict, _ candidate: SizingCandidate, _ trial: SizingTrial) -> String {
         switch verdict {
         case .answer: return "the cheapest that keeps every promise"
-        case .keeps, .dearer: return comparedWithAnswer(trial)
+        case .keeps: return comparedWithAnswer(trial)
+        case .dearer:
+            guard let twin = search.twin(of: candidate) else { return comparedWithAnswer(trial) }
+            return "does the same as \(candidates.name(of: twin))"
         case .contradicted:
             let fresh = search.fresh[candidate]!
             return "kept the promise while searching, but missed on \(fresh.misses) of \(fresh.draws) fresh draws"
         case .misses:
-            guard search.rule.refutes(misses: trial.misses, of: trial.draws) else {
-                return "a larger fleet misses already"
+            if search.rule.refutes(misses: trial.misses, of: trial.draws) { return worstClass(trial) }
+            if let twin = search.twin(of: candidate) {
+                return "does the same as \(candidates.name(of: twin)) on the draws they share"
             }
-            return worstClass(trial)
+            return candidate.isFixed ? "a larger fleet misses already" : "even the largest fleet misses"
         case .notPlayed: return ""
         }
     }
@@ -75,6 +79,10 @@ struct SizingReport {
         let gaps = zip(trial.meanAttainments, scenario.sloClasses).map { $1.attainment - $0 }
         let worst = gaps.indices.max { gaps[$0] < gaps[$1] }!
         let sloClass = scenario.sloClasses[worst]
+        if gaps[worst] <= 0 {
+            let lowest = trial.outcomes.map { $0.attainments[worst] }.min()!
+            return "\(sloClass.name): \(percent(lowest)) of \(percent(sloClass.attainment)) on its worst draw"
+        }
         return "\(sloClass.name): \(percent(trial.meanAttainments[worst])) of \(percent(sloClass.attainment))"
     }
 

@@ -24,11 +24,11 @@ public struct SizingRule: Hashable, Sendable {
     public var allowedMisses: Int { Int((risk * Double(draws) + 1e-9).rounded(.down)) }
 
     /// Whether a fleet that missed on so many of its first draws is out: exactly, because too many are missed already,
-    /// or because a fleet within the risk would do so in fewer than five of a thousand studies.
+    /// or because a fleet within the risk would do so in fewer than one of a thousand studies.
     public func refutes(misses: Int, of draws: Int) -> Bool {
         if misses > allowedMisses { return true }
         guard draws < self.draws else { return false }
-        return binomialUpperTail(successes: misses, trials: draws, probability: risk) < 0.005
+        return binomialUpperTail(successes: misses, trials: draws, probability: risk) < 0.001
     }
 
     /// Whether misses on fresh draws, which had no part in a choice, contradict the risk: at a level of 5 %.

@@ -4,12 +4,15 @@ import Units
 ///
 /// Every candidate faces the same draws in the same order, so that they differ by what they are and not by luck.
 ///
-/// 1. Fixed fleets: what they cost is known without a run, and attainment rises with the count. With every other pool at
-///    its largest, bisection finds for each pool the least count that is not refuted; no answer lies below.
-/// 2. Policies: each plays one draw.
+/// 1. Fixed fleets: what they cost is known without a run, and attainment rises with the count. The largest fleet plays a
+///    few draws: where it misses too often, no count and no policy can keep the promise. With every other pool at its
+///    largest, bisection then finds for each pool the least count that is not refuted; no answer lies below.
+/// 2. Policies: each plays one draw, on fleets whose largest size is not refuted.
+///    Where a candidate misses later, the largest size plays that draw too: a day on which nothing helps counts for all.
 /// 3. The candidate that is likely to be the cheapest plays on: 2, 4, 8, … draws in all. Those refuted drop out, and so
 ///    do those whose cost, taken two standard errors low, is 99 % of the cheapest that kept the promise on all draws or
-///    more. When nothing is left, that one is the answer.
+///    more. Policies that did the very same on every draw they share are played once. When nothing is left, the cheapest
+///    that kept the promise is the answer.
 /// 4. The answer plays as many fresh draws, which had no part in the choice. When they contradict it, the search goes on
 ///    without it.
 ///
@@ -30,6 +33,8 @@ struct SizingSearch {
     private(set) var played: [SizingCandidate] = []
     /// What fresh draws said of candidates that were an answer for a while.
     private(set) var fresh: [SizingCandidate: SizingTrial] = [:]
+    /// By fleet, whether its largest size met on the draws it was played on, of the search.
+    private var largest: [[Int: Bool]]
     private(set) var runs = 0
 
     /// Gains below this share of the cost are not looked for.
@@ -41,13 +46,15 @@ struct SizingSearch {
         self.confirms = confirms
         self.play = play
         lattices = candidates.fleets.indices.map { LevelLattice(fleet: $0, of: candidates) }
+        largest = candidates.fleets.map { _ in [:] }
     }
 
     /// The cheapest candidate that keeps the promise on all draws and that fresh ones do not contradict; `nil` when there
     /// is none.
     mutating func run() async throws -> SizingCandidate? {
         for index in lattices.indices { try await findFloor(of: index) }
-        try await extend(candidates.policies.indices.map { (.policy($0), 1) })
+        let hopeful = candidates.policies.indices.filter { !isHopeless(fleet: candidates.policies[$0].fleet) }
+        try await extend(hopeful.map { (.policy($0), 1) })
         while true {
             while true {
                 let next = promising()
@@ -68,9 +75,29 @@ struct SizingSearch {
     func isRefuted(_ candidate: SizingCandidate) -> Bool {
         if isContradicted(candidate) { return true }
         if case .fixed(let fleet, let counts) = candidate, lattices[fleet].isRefuted(counts) { return true }
+        if case .policy(let index) = candidate, isHopeless(fleet: candidates.policies[index].fleet) { return true }
         guard let trial = trials[candidate] else { return false }
-        return rule.refutes(misses: trial.misses, of: trial.draws)
+        if rule.refutes(misses: trial.misses, of: trial.draws) { return true }
+        // Once may be chance; on two draws or more the same parameters make no difference.
+        guard trial.draws >= 2, let twin = twin(of: candidate) else { return false }
+        return rule.refutes(misses: trials[twin]!.misses, of: trials[twin]!.draws)
     }
+
+    /// A policy on the same fleet that is played in a candidate's place: it had the very same outcome, to the nanodollar,
+    /// on every draw the candidate was played on, and comes first by draws, then in order.
+    func twin(of candidate: SizingCandidate) -> SizingCandidate? {
+        guard case .policy(let index) = candidate, let trial = trials[candidate] else { return nil }
+        return candidates.policies.indices.first { other in
+            guard other != index, candidates.policies[other].fleet == candidates.policies[index].fleet,
+                let lead = trials[.policy(other)],
+                lead.draws > trial.draws || (lead.draws == trial.draws && other < index)
+            else { return false }
+            return lead.outcomes.starts(with: trial.outcomes)
+        }.map { .policy($0) }
+    }
+
+    /// Whether even the largest size of a fleet misses too often: no policy ever has more replicas than that.
+    func isHopeless(fleet: Int) -> Bool { lattices[fleet].isRefuted(lattices[fleet].top) }
 
     func isContradicted(_ candidate: SizingCandidate) -> Bool {
         guard let trial = fresh[candidate] else { return false }
@@ -92,7 +119,13 @@ struct SizingSearch {
     private mutating func findFloor(of lattice: Int) async throws {
         let levels = lattices[lattice].levels
         let top = lattices[lattice].top
-        guard try await isPlausible(top, of: lattice) else { return }
+        let largest = SizingCandidate.fixed(fleet: lattices[lattice].fleet, counts: top)
+        for draws in [1, 2, 4, 8] where draws <= rule.draws {
+            // One that misses again and again is out by the rule; one that meets at first is hardly ever.
+            if draws > 2, trials[largest]!.misses == 0 { break }
+            try await extend([(largest, draws)])
+            if isRefuted(largest) { return }
+        }
         var floor = top
         for pool in levels.indices {
             var (low, high) = (0, levels[pool].count - 1)
@@ -158,7 +191,9 @@ struct SizingSearch {
         let outlook = CostOutlook(trials: policyTrials, reference: best.map { trials[$0]! }, draws: rule.draws)
         for index in candidates.policies.indices {
             let candidate = SizingCandidate.policy(index)
-            guard !isRefuted(candidate), !isKept(candidate) else { continue }
+            guard trials[candidate] != nil, !isRefuted(candidate), !isKept(candidate) else { continue }
+            // Its twin is played for it; when that one is out, a second draw must show that the two are the same.
+            if let twin = twin(of: candidate), !isRefuted(twin) { continue }
             let (expected, low) = outlook.cost(of: trials[candidate]!)
             guard low < limit * (1 - Self.indifference) else { continue }
             open.append(Open(candidate: candidate, cost: expected, draws: trials[candidate]!.draws))
@@ -168,9 +203,11 @@ struct SizingSearch {
 
     private var policyTrials: [SizingTrial] { candidates.policies.indices.compactMap { trials[.policy($0)] } }
 
-    /// Twice as many draws, or one more for a candidate that misses more than it may: it is likely to be out at once.
+    /// Twice as many draws, or one more for a candidate that misses more than it may, or whose twin is out: it is likely
+    /// to be out at once.
     private func nextDraws(of candidate: SizingCandidate) -> Int {
         let trial = trials[candidate] ?? SizingTrial()
+        if twin(of: candidate) != nil { return trial.draws + 1 }
         let isMissing = Double(trial.misses) > rule.risk * Double(trial.draws)
         return isMissing || trial.draws == 0 ? trial.draws + 1 : min(rule.draws, 2 * trial.draws)
     }
@@ -190,6 +227,33 @@ struct SizingSearch {
         }
         for case (.fixed(let fleet, let counts), _) in targets where isRefuted(.fixed(fleet: fleet, counts: counts)) {
             if !lattices[fleet].isRefuted(counts) { lattices[fleet].refute(counts) }
+        }
+        try await tellBadDays(zip(wanted, outcomes).map { ($0.candidate, $0.draw, $1) })
+    }
+
+    /// Plays the largest size of a fleet on draws on which something smaller missed.
+    private mutating func tellBadDays(_ told: [(SizingCandidate, Int, SizingOutcome)]) async throws {
+        var wanted: [(candidate: SizingCandidate, draw: Int)] = []
+        for (candidate, draw, outcome) in told {
+            let fleet = candidates.index(of: candidate)
+            let top = SizingCandidate.fixed(fleet: fleet, counts: lattices[fleet].top)
+            if candidate == top {
+                largest[fleet][draw] = outcome.isMet
+            } else if !outcome.isMet, largest[fleet][draw] == nil,
+                !wanted.contains(where: { $0.candidate == top && $0.draw == draw })
+            {
+                wanted.append((top, draw))
+            }
+        }
+        guard !wanted.isEmpty else { return }
+        let outcomes = try await play(wanted)
+        runs += wanted.count
+        for (run, outcome) in zip(wanted, outcomes) {
+            largest[candidates.index(of: run.candidate)][run.draw] = outcome.isMet
+        }
+        for fleet in lattices.indices where !isHopeless(fleet: fleet) {
+            let misses = largest[fleet].values.count { !$0 }
+            if misses > rule.allowedMisses { lattices[fleet].refute(lattices[fleet].top) }
         }
     }
 
