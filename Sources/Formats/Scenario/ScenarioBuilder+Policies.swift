@@ -40,13 +40,24 @@ extension ScenarioBuilder {
         guard let name else { return nil }
         map.what = "policy '\(label ?? name)'"
         var parameters: [String: ParameterValue] = [:]
-        for entry in entries { parameters[entry.key] = parameterValue(entry.value) }
+        let description = PolicyCatalog.descriptions.first { $0.name == name }
+        for entry in entries {
+            var value = parameterValue(entry.value)
+            let kind = description?.parameters.first { $0.name == entry.key }?.kind
+            if case .count? = kind, let scaled = entry.value.scaled, case .scalar(let product) = entry.value.content {
+                let label = "\(map.what), \(entry.key)"
+                let position = entry.value.position
+                value =
+                    file.wholeMultiple(scaled, product: product, at: position, label: label)
+                    .flatMap(Double.init).map { .number($0) } ?? value
+            }
+            parameters[entry.key] = value
+        }
         var isSound = true
         for problem in PolicyCatalog.problems(named: name, parameters: parameters) {
             isSound = false
             tell(problem, map, entries)
         }
-        let description = PolicyCatalog.descriptions.first { $0.name == name }
         for entry in entries {
             guard description?.parameters.first(where: { $0.name == entry.key })?.kind == .countByPool,
                 case .map(let byPool) = entry.value.content

@@ -24,7 +24,7 @@ extension ScenarioBuilder {
         let name = map.required("name", .name, example: "chat")
         if let name { map.what = "pool '\(name)'" }
         let pool = map.what
-        let profile = readProfile(map, &profiles)
+        let profile = readProfile(map, edits: name.map(edits.ofProfile) ?? [], &profiles)
         let placement = map.requiredMap("offering", example: "{provider: aws, instance: p5.48xlarge, zone: us-east-1a}")
         {
             offeringMap -> (offering: Offering, slots: Int)? in
@@ -56,14 +56,16 @@ extension ScenarioBuilder {
             drainDeadline: deadline)
     }
 
-    private func readProfile(_ map: MapReader, _ profiles: inout [String: EngineProfile?]) -> EngineProfile? {
+    private func readProfile(
+        _ map: MapReader, edits: [(path: String, edit: ScenarioEdit)], _ profiles: inout [String: EngineProfile?]
+    ) -> EngineProfile? {
         guard let reference = map.required("profile", .text, example: "profiles/llama-2-70b-h100-tp4.json") else {
             return nil
         }
-        if let known = profiles[reference] { return known }
+        if edits.isEmpty, let known = profiles[reference] { return known }
         let profile = folder.yaml(reference, "engine profile", at: map.position(of: "profile"), in: file)
-            .flatMap { EngineProfileFile.read($0.root, in: $0.file) }
-        profiles[reference] = .some(profile)
+            .flatMap { EngineProfileFile.read($0.file.edited($0.root, by: edits), in: $0.file) }
+        if edits.isEmpty { profiles[reference] = .some(profile) }
         return profile
     }
 

@@ -19,6 +19,8 @@ extension ScenarioBuilder {
         }
         var prices: [(price: Price, file: ReadFile, position: Position)] = []
         var (files, isWhole) = ([String](), !items.isEmpty)
+        var pending = edits.prices
+        var offerings: [String] = []
         for item in items {
             guard let reference = file.scalar(item, label: "price book", .text),
                 let (root, book) = folder.yaml(reference, "price book", at: item.position, in: file)
@@ -27,7 +29,14 @@ extension ScenarioBuilder {
                 continue
             }
             files.append(reference)
-            let lines = book.map(root, what: "price book") { readPrices($0) } ?? []
+            let listed = ScenarioField.node(at: "prices", in: root)
+            offerings += listed.map { ScenarioField.children(of: $0).map(\.name) } ?? []
+            let here = pending.filter { edit in
+                listed.map { ScenarioField.child(of: $0, at: edit.path) != nil } ?? false
+            }
+            pending.removeAll { edit in here.contains { $0.edit == edit.edit } }
+            let edited = book.edited(root, by: here.map { ("prices." + $0.path, $0.edit) })
+            let lines = book.map(edited, what: "price book") { readPrices($0) } ?? []
             isWhole = isWhole && !lines.isEmpty && lines.allSatisfy { $0.price != nil }
             for line in lines {
                 guard let price = line.price else { continue }
@@ -39,6 +48,12 @@ extension ScenarioBuilder {
                 }
                 prices.append((price, book, line.position))
             }
+        }
+        for edit in pending {
+            let name = String(edit.path.prefix { $0 != "." })
+            file.error(
+                map.position(of: "prices"), "there is no '\(shown(edit.edit.path))': no price goes by that offering",
+                fix: NearestName.fix("offerings", name, among: offerings))
         }
         return isWhole ? PriceBooks(book: PriceBook(prices: prices.map(\.price)), files: files) : nil
     }

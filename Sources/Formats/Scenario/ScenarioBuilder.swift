@@ -8,11 +8,13 @@ import Units
 struct ScenarioBuilder {
     let map: MapReader
     let folder: ScenarioFolder
+    let edits: ScenarioEdits
     var file: ReadFile { map.file }
 
-    init(_ map: MapReader, folder: ScenarioFolder) {
+    init(_ map: MapReader, folder: ScenarioFolder, edits: ScenarioEdits) {
         self.map = map
         self.folder = folder
+        self.edits = edits
     }
 
     /// The scenario, or as much of it as keeps later checks meaningful; the log says whether it may be used.

@@ -20,14 +20,19 @@ public enum ScenarioReader {
     /// Reads the scenario at `path`: a folder that holds `scenario.yaml`, or a YAML file.
     ///
     /// Reads trace files whole, so that a mistake on their last line is told before anything runs.
-    public static func check(path: String) -> Reading {
+    ///
+    /// - Parameter edits: Changes to single fields, made in order before anything is checked; one that cannot be made
+    ///   is an error like any other.
+    public static func check(path: String, applying edits: [ScenarioEdit] = []) -> Reading {
         let log = DiagnosticLog()
         let folder = ScenarioFolder(path: path, log: log)
-        guard let (root, file) = folder.readScenario() else {
+        guard let (written, file) = folder.readScenario() else {
             return Reading(scenario: nil, diagnostics: log.diagnostics)
         }
+        let split = ScenarioEdits(edits, root: written)
+        let root = file.edited(written, by: split.document.map { ($0.path, $0) })
         let scenario = file.map(root, what: "scenario") { map in
-            ScenarioBuilder(map, folder: folder).build()
+            ScenarioBuilder(map, folder: folder, edits: split).build()
         }
         return Reading(scenario: log.hasErrors ? nil : scenario, diagnostics: log.diagnostics)
     }
@@ -35,9 +40,49 @@ public enum ScenarioReader {
     /// The scenario at `path`.
     ///
     /// - Throws: `InvalidInput` with every problem of every file, warnings included.
-    public static func read(path: String) throws(InvalidInput) -> Scenario {
-        let reading = check(path: path)
+    public static func read(path: String, applying edits: [ScenarioEdit] = []) throws(InvalidInput) -> Scenario {
+        let reading = check(path: path, applying: edits)
         guard let scenario = reading.scenario else { throw InvalidInput(reading.diagnostics) }
         return scenario
+    }
+
+    /// Every field that the scenario's files write, with the path that names it: the scenario's own, then those of its
+    /// engine profiles, then prices. Nothing is checked; a file that cannot be read gives none.
+    public static func fields(path: String) -> [ScenarioField] {
+        let folder = ScenarioFolder(path: path, log: DiagnosticLog())
+        guard let (root, file) = folder.readScenario() else { return [] }
+        func document(_ node: YAMLNode) -> YAMLNode? {
+            guard case .scalar(let reference) = node.content else { return nil }
+            return folder.yaml(reference, "file", at: node.position, in: file)?.root
+        }
+        var fields = ScenarioField.all(in: root, under: "")
+        for pool in ScenarioField.node(at: "pools", in: root).map(ScenarioField.children) ?? [] {
+            guard let profile = ScenarioField.node(at: "profile", in: pool.node).flatMap(document) else { continue }
+            fields += ScenarioField.all(in: profile, under: "pools.\(pool.name).profile")
+        }
+        for book in ScenarioField.node(at: "prices", in: root).map(ScenarioField.children) ?? [] {
+            guard let prices = document(book.node).flatMap({ ScenarioField.node(at: "prices", in: $0) }) else {
+                continue
+            }
+            fields += ScenarioField.all(in: prices, under: "prices")
+        }
+        return fields
+    }
+}
+
+extension ReadFile {
+    /// `root` with the edits made; one that cannot be made is told.
+    ///
+    /// - Parameter edits: Each with its path inside this file.
+    func edited(_ root: YAMLNode, by edits: [(path: String, edit: ScenarioEdit)]) -> YAMLNode {
+        var root = root
+        for (path, edit) in edits {
+            do {
+                root = try ScenarioFieldEditor(edit: edit).applied(to: root, at: path)
+            } catch {
+                self.error(error.position, error.message, fix: error.fix)
+            }
+        }
+        return root
     }
 }

@@ -19,7 +19,14 @@ struct ReadFile {
         case .list, .map:
             error(node.position, "\(label) is \(node.kind)", fix: "write a single value")
             return nil
-        case .scalar(let text):
+        case .scalar(let written):
+            var text = written
+            if schema.isWhole, let scaled = node.scaled {
+                guard let whole = wholeMultiple(scaled, product: written, at: node.position, label: label) else {
+                    return nil
+                }
+                text = whole
+            }
             switch schema.read(text) {
             case .success(let value): return value
             case .failure(let refusal):
@@ -27,6 +34,18 @@ struct ReadFile {
                 return nil
             }
         }
+    }
+
+    /// The whole number nearest to a multiple; `nil`, with an error, when the change is lost in the rounding.
+    func wholeMultiple(
+        _ scaled: YAMLNode.Scaled, product: String, at position: Position, label: String
+    ) -> String? {
+        guard let whole = ScaledText.whole(product) else { return product }
+        guard scaled.isAlone, ScaledText.of(scaled.from, by: 1) == whole else { return whole }
+        error(
+            position, "\(label) '\(shown(scaled.from))' is a whole number, which so small a change leaves as it is",
+            fix: "change it by more, or give it two values: PATH=LOW..HIGH")
+        return nil
     }
 
     /// A list's items; empty, with an error, when the node is none.

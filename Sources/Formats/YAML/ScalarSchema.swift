@@ -9,6 +9,8 @@ struct ScalarSchema<Value> {
     }
 
     let read: (String) -> Result<Value, Refusal>
+    /// Whether only whole numbers are values.
+    var isWhole = false
 
     /// A schema whose every refusal reads the same.
     init(reason: String, fix: String, _ read: @escaping (String) -> Value?) {
@@ -86,7 +88,7 @@ extension ScalarSchema<Instant> {
 extension ScalarSchema<Int64> {
     /// A whole number within `range`; `k` and `M` multiply by a thousand and a million, so `14k` is 14,000.
     static func count(_ range: ClosedRange<Int64>) -> ScalarSchema {
-        ScalarSchema { text in
+        var schema = ScalarSchema { (text: String) -> Result<Int64, Refusal> in
             guard let value = wholeNumber(text) else {
                 return .failure(Refusal(reason: "is no whole number", fix: "write for example '14000' or '14k'"))
             }
@@ -98,6 +100,8 @@ extension ScalarSchema<Int64> {
             }
             return .success(value)
         }
+        schema.isWhole = true
+        return schema
     }
 
     private static func bounds(_ range: ClosedRange<Int64>) -> String {

@@ -13,6 +13,15 @@ struct YAMLNode {
 
     var content: Content
     var position: Position
+    /// What an edit has put a multiple of in this place.
+    var scaled: Scaled?
+
+    struct Scaled {
+        /// The text that stood here.
+        var from: String
+        /// Whether the edit was for this value alone, rather than for all numbers of a map or list.
+        var isAlone: Bool
+    }
 
     /// The kind as a message names it.
     var kind: String {
