@@ -71,7 +71,7 @@ public struct PolicyStudy: Sendable {
                 costPerMillionOutputTokens: estimate {
                     $0.bill.total.per($0.outputTokens, scale: 1_000_000)?.dollars ?? 0
                 },
-                attainment: estimate(\.attainment),
+                attainment: Estimate(attainmentOf: runs, varied: varied),
                 ttftP99: estimate { $0.ttft.quantile(0.99)?.milliseconds ?? 0 },
                 itlP99: estimate { $0.itl.quantile(0.99)?.milliseconds ?? 0 },
                 meanReplicas: estimate { $0.pools.reduce(0) { $0 + $1.meanReplicas } },
@@ -81,7 +81,7 @@ public struct PolicyStudy: Sendable {
                     return PlantVariant(
                         factor: factors[plant],
                         cost: Estimate(over: runs.map { $0.bill.total.dollars }, varied: varied),
-                        attainment: Estimate(over: runs.map(\.attainment), varied: varied),
+                        attainment: Estimate(attainmentOf: runs, varied: varied),
                         rank: ranks[plant][policy])
                 })
         }
@@ -119,13 +119,23 @@ extension Scenario {
 }
 
 extension Estimate {
-    /// The mean of replications, with Student's 95 % interval from two on.
+    /// The mean of replications, with its 95 % interval from two on.
     public init(over values: [Double], varied: String) {
         let mean = values.reduce(0, +) / Double(values.count)
-        guard let interval = ConfidenceInterval.student(values, level: 0.95) else {
+        guard let interval = ConfidenceInterval.ofMean(values, level: 0.95) else {
             self.init(mean)
             return
         }
         self.init(mean, ci95: Bounds(lower: interval.lower, upper: interval.upper), varied: varied)
+    }
+
+    /// The mean attainment of replications, with its 95 % interval from two on.
+    public init(attainmentOf runs: [RunResult], varied: String) {
+        let shares = runs.map(\.attainment)
+        self.init(shares.reduce(0, +) / Double(shares.count))
+        let trials = runs.reduce(0) { $0 + Int($1.outcomes.arrived) }
+        guard let interval = ConfidenceInterval.ofShare(shares, trials: trials, level: 0.95) else { return }
+        ci95 = Bounds(lower: interval.lower, upper: interval.upper)
+        self.varied = varied
     }
 }
