@@ -10,6 +10,9 @@ public struct ReportContent: Sendable {
     public var estimates: RunEstimates?
     /// `nil` when a single policy was run.
     public var comparison: Comparison?
+    /// What fields do to the figures, and where their uncertainty comes from; `nil` where nobody asked.
+    public var sensitivity: Sensitivity?
+    public var uncertainty: Uncertainty?
     /// Version of Tidegate.
     public var version: String
     /// What to type to get the same files again.

@@ -1,4 +1,5 @@
 import Control
+import EngineModel
 import FleetModel
 import Pricing
 import Randomness
@@ -14,11 +15,18 @@ public struct RunOptions: Sendable {
     public var replication: Int
     /// Multiplies every step time of the fleet, but of no policy's own profile: 1.15 is a plant 15 % slower than believed.
     public var plantFactor: Double
+    /// Step times of the plant by pool, in place of the profile's: what the fit's errors leave possible. Policies plan with
+    /// the profile all the same.
+    public var stepTimes: [PoolID: StepTimeCoefficients]
 
-    public init(seed: UInt64? = nil, replication: Int = 0, plantFactor: Double = 1) {
+    public init(
+        seed: UInt64? = nil, replication: Int = 0, plantFactor: Double = 1,
+        stepTimes: [PoolID: StepTimeCoefficients] = [:]
+    ) {
         self.seed = seed
         self.replication = replication
         self.plantFactor = plantFactor
+        self.stepTimes = stepTimes
     }
 }
 

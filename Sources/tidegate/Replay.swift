@@ -12,11 +12,14 @@ struct Replay: AsyncParsableCommand {
             EXAMPLES
               tidegate replay Scenarios/chat-day --output out
               tidegate replay chat-day --output out --policy hpa --replications 5
+              tidegate replay chat-day --output out --vary traffic.chat.rate=±10% --vary pools.chat.cold_start=±50%
+              tidegate replay chat-day --output out --uncertainty 32
               tidegate replay my-scenario.yaml --output out --json | jq .cost.total_usd
             """)
 
     @OptionGroup var input: ScenarioArguments
     @OptionGroup var study: StudyArguments
+    @OptionGroup var whatIf: WhatIfArguments
     @Option(help: "The label of a policy of the scenario. Its first policy without it.")
     var policy: String?
 
@@ -35,12 +38,15 @@ struct Replay: AsyncParsableCommand {
             plans, of: scenario, workers: study.workers, progress: console.progress(of: scenario.name))
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
-        let content = ReportContent(
+        var content = ReportContent(
             scenario: scenario, result: runs[0],
             estimates: runs.count < 2
                 ? nil : RunEstimates(runs.map(\.measurements), varied: scenario.whatReplicationsVary),
             version: Version.current,
-            command: scenario.command("replay", ["--policy", choice.label], seed: runs[0].seed, study: study))
+            command: scenario.command(
+                "replay", ["--policy", choice.label] + whatIf.options, seed: runs[0].seed, study: study))
+        (content.sensitivity, content.uncertainty) = try await whatIf.play(
+            scenario, from: input, policy: tuned[0], study: study, replications: runs.count, console: console)
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
             requests: runs.reduce(0) { $0 + $1.outcomes.arrived })
@@ -49,6 +55,8 @@ struct Replay: AsyncParsableCommand {
             try results.printJSON()
         } else {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
+            if let sensitivity = content.sensitivity { print(ResultText.sensitivity(sensitivity)) }
+            if let uncertainty = content.uncertainty { print(ResultText.uncertainty(uncertainty)) }
         }
     }
 }

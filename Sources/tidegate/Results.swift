@@ -52,7 +52,9 @@ struct Results {
     private func summaryDocument(speed: RunSpeed?) -> SummaryDocument {
         var summary = RunSummary(content.result, estimates: content.estimates)
         summary.run = speed
-        return SummaryDocument(summary: summary, comparison: content.comparison)
+        return SummaryDocument(
+            summary: summary, comparison: content.comparison,
+            whatIf: WhatIfDocument(sensitivity: content.sensitivity, uncertainty: content.uncertainty))
     }
 
     private func record(summary: String) throws {
@@ -82,9 +84,11 @@ struct Results {
 private struct SummaryDocument: Encodable {
     var summary: RunSummary
     var comparison: Comparison?
+    var whatIf: WhatIfDocument
 
     func encode(to encoder: any Encoder) throws {
         try summary.encode(to: encoder)
+        try whatIf.encode(to: encoder)
         guard let comparison else { return }
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(comparison.rows.map(Row.init), forKey: .policies)

@@ -17,7 +17,9 @@ struct Tidegate: AsyncParsableCommand {
               73 cannot write
             """,
         version: Version.current,
-        subcommands: [Check.self, Replay.self, Compare.self, Calibrate.self, TraceCommand.self, Theory.self, Trust.self])
+        subcommands: [
+            Check.self, Replay.self, Compare.self, Calibrate.self, TraceCommand.self, Theory.self, Trust.self,
+        ])
 }
 
 enum Version {

@@ -49,7 +49,9 @@ struct Trust: AsyncParsableCommand {
             print(text(of: outcome))
         }
         for figure in outcome.figures {
-            if let problem = figure.problem { console.alert("error: the interval of \(figure.kind.title) \(problem)") }
+            if let problem = figure.problem {
+                console.alert("error: the interval of \(figure.figure.title) \(problem)")
+            }
         }
         if !outcome.isTrusted { throw ExitCode(1) }
     }
@@ -66,29 +68,11 @@ struct Trust: AsyncParsableCommand {
             lines.append(
                 String(
                     format: "%@ %7d   %5.1f (%.1f to %.1f)    %8.1f, %.1f in 100   %9.1f %%",
-                    figure.kind.title.padding(toLength: 15, withPad: " ", startingAt: 0) as NSString, figure.covered,
+                    figure.figure.title.padding(toLength: 15, withPad: " ", startingAt: 0) as NSString, figure.covered,
                     100 * coverage.estimate, 100 * coverage.lower, 100 * coverage.upper, share(figure.below),
                     share(figure.above), 100 * figure.medianHalfWidth))
         }
         return lines.joined(separator: "\n")
-    }
-}
-
-extension TrustFigure.Kind {
-    fileprivate var title: String {
-        switch self {
-        case .cost: "cost"
-        case .ttftP99: "TTFT p99"
-        case .attainment: "SLO attainment"
-        }
-    }
-
-    fileprivate var key: String {
-        switch self {
-        case .cost: "cost"
-        case .ttftP99: "ttft_p99"
-        case .attainment: "attainment"
-        }
     }
 }
 
@@ -132,7 +116,7 @@ private struct TrustDocument: Encodable {
         trusted = outcome.isTrusted
         figures = [:]
         for figure in outcome.figures {
-            figures[figure.kind.key] = Figure(
+            figures[figure.figure.rawValue] = Figure(
                 covered: figure.covered, truthBelow: figure.below, truthAbove: figure.above,
                 coverage: figure.coverage.estimate, coverage95: [figure.coverage.lower, figure.coverage.upper],
                 medianRelativeHalfWidth: figure.medianHalfWidth)

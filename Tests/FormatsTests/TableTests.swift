@@ -60,7 +60,9 @@ struct EngineProfileFileTests {
         validRange: ValidRange(decodeSequences: 64, decodeContext: 200_000, prefillTokens: 2048, prefillContext: 4096),
         fit: FitQuality(
             fitted: 10, heldOut: 5, medianAbsoluteError: 0.03, p90AbsoluteError: 0.08, bias: -0.01,
-            heldOutDescription: "a fifth", standardErrors: ["decode.constant": 12.5]),
+            heldOutDescription: "a fifth", standardErrors: ["decode.constant": 12.5],
+            covariance: CoefficientCovariance(
+                names: ["decode.constant", "mixed.constant"], values: [[156.25, -2], [-2, 9]])),
         notes: ["a note: with a colon, and 'quotes' \"of\" both kinds, and a tab\t"])
 
     @Test("A profile reads back as it was written")

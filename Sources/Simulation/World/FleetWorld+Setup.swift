@@ -48,7 +48,8 @@ extension FleetWorld {
         }
         let index = pools.count
         var plant = configuration
-        plant.profile.stepTime = configuration.profile.stepTime.scaled(by: plantFactor)
+        let stepTime = options.stepTimes[configuration.id] ?? configuration.profile.stepTime
+        plant.profile.stepTime = stepTime.scaled(by: plantFactor)
         let pool = SimulatedPool(
             configuration: plant, price: price,
             noise: CounterStream(seed: streams.seed, names: "step-noise", configuration.id.name),

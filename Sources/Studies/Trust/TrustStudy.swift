@@ -29,13 +29,14 @@ public enum TrustStudy {
         }
         return TrustOutcome(
             seed: seed, worlds: worlds, requests: trials.reduce(0) { $0 + $1.requests },
-            figures: TrustFigure.Kind.allCases.map { kind in TrustFigure(kind, trials.map { $0.results[kind.rawValue] })
+            figures: HeadlineFigure.allCases.map { figure in
+                TrustFigure(figure, trials.map { $0.results[figure.index] })
             })
     }
 
     /// One world: the interval of each figure beside the truth.
     struct Trial: Sendable {
-        /// In the order of `TrustFigure.Kind`.
+        /// In the order of `HeadlineFigure`.
         var results: [Result]
         var requests: Int64
 
@@ -69,22 +70,20 @@ public enum TrustStudy {
     }
 
     static func trial(of world: TrustWorld) throws -> Trial {
-        var values: [[Double]] = Array(repeating: [], count: TrustFigure.Kind.allCases.count)
+        var values: [[Double]] = []
         var arrived: [Int64] = []
         for replication in 0..<(replications + referenceRuns) {
             let run = try Simulation.run(
                 world.scenario, policy: world.policy, options: RunOptions(replication: replication))
-            values[TrustFigure.Kind.cost.rawValue].append(run.bill.total.dollars)
-            values[TrustFigure.Kind.ttftP99.rawValue].append(run.ttft.quantile(0.99)?.milliseconds ?? 0)
-            values[TrustFigure.Kind.attainment.rawValue].append(run.attainment)
+            values.append(HeadlineFigure.all(of: run))
             arrived.append(run.outcomes.arrived)
         }
-        let results = TrustFigure.Kind.allCases.map { kind in
-            let sample = Array(values[kind.rawValue].prefix(replications))
-            let reference = Array(values[kind.rawValue].dropFirst(replications))
+        let results = HeadlineFigure.allCases.map { figure in
+            let sample = values.prefix(replications).map { $0[figure.index] }
+            let reference = values.dropFirst(replications).map { $0[figure.index] }
             let trials = Int(arrived.prefix(replications).reduce(0, +))
             let interval =
-                kind == .attainment
+                figure == .attainment
                 ? ConfidenceInterval.ofShare(sample, trials: trials, level: level)!
                 : ConfidenceInterval.ofMean(sample, level: level)!
             return Trial.Result(interval: interval, truth: ConfidenceInterval.student(reference, level: level)!)
@@ -106,13 +105,7 @@ public struct TrustOutcome: Hashable, Sendable {
 
 /// How the intervals of one figure fared over all worlds.
 public struct TrustFigure: Hashable, Sendable {
-    public enum Kind: Int, CaseIterable, Sendable {
-        case cost
-        case ttftP99
-        case attainment
-    }
-
-    public var kind: Kind
+    public var figure: HeadlineFigure
     public var worlds: Int
     /// Worlds whose truth lies in the interval.
     public var covered: Int
@@ -124,8 +117,8 @@ public struct TrustFigure: Hashable, Sendable {
     /// Half the interval's width over the estimate: the median over worlds.
     public var medianHalfWidth: Double
 
-    init(_ kind: Kind, _ results: [TrustStudy.Trial.Result]) {
-        self.kind = kind
+    init(_ figure: HeadlineFigure, _ results: [TrustStudy.Trial.Result]) {
+        self.figure = figure
         worlds = results.count
         let sides = results.map(\.side)
         covered = sides.count { $0 == 0 }

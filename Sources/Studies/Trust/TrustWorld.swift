@@ -15,7 +15,7 @@ import Workload
 /// A small random world in which intervals are put to the test: one pool that a policy resizes, one kind of traffic.
 ///
 /// What is drawn: the engine's step times and their noise, the sequences a replica runs, prompts and answers, arrivals
-/// from Poisson to bursts, a load of two to six replicas, the policy and how eager it is, cold starts and targets. The
+/// from Poisson to bursts, a load of three to seven replicas, the policy and how eager it is, cold starts and targets. The
 /// time is scaled to the load, so that a run has a few hundred requests whatever was drawn.
 public struct TrustWorld: Sendable {
     public var scenario: Scenario
@@ -55,8 +55,8 @@ public struct TrustWorld: Sendable {
         let step = (constant + perSequence * Double(sequences)) / 1e9
         let prefill = promptMedian * perPrefillToken / 1e9
         let capacity = 1 / (prefill + outputMean * step / Double(sequences))
-        let load = uniform(2...6)
-        let rate = capacity * load * uniform(0.5...0.8)
+        let load = uniform(3...7)
+        let rate = capacity * load * uniform(0.5...0.75)
         let requests = uniform(Self.requests)
         let duration = TimeSpan.seconds(Int64(max(30, requests / rate)))
         let tick = TimeSpan.estimate(seconds: duration.seconds / uniform(120...240))
@@ -73,7 +73,7 @@ public struct TrustWorld: Sendable {
             : .linear(every: TimeSpan(nanoseconds: duration.nanoseconds / 4), values: shape)
         let unloaded = constant / 1e9 + prefill
         let promise = SLOClass(
-            name: "all", ttft: .estimate(seconds: unloaded * logUniform(2...10)),
+            name: "all", ttft: .estimate(seconds: unloaded * logUniform(1.5...6)),
             tpot: .estimate(seconds: step * uniform(0.9...1.8)), attainment: 0.95)
         let coldStart = TimeSpan.estimate(seconds: tick.seconds * uniform(1...5))
         scenario = Scenario(
@@ -93,7 +93,7 @@ public struct TrustWorld: Sendable {
                         maxBatchedTokens: 2048, maxSequences: sequences, totalBlocks: 4096, maxContext: 8192),
                     offering: Self.offering, replicasPerInstance: 1,
                     coldStart: ColdStart(provision: coldStart, pull: .zero, load: .zero, warmUp: .zero),
-                    bounds: ReplicaBounds(minimum: 1, maximum: 12), initialReplicas: Int(load.rounded(.up)),
+                    bounds: ReplicaBounds(minimum: 1, maximum: 14), initialReplicas: Int(load.rounded(.up)),
                     router: .leastOutstanding, maxWaitingPerReplica: 1_000_000, drainDeadline: .hours(1))
             ],
             control: ControlConfiguration(
