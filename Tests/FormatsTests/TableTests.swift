@@ -72,6 +72,20 @@ struct EngineProfileFileTests {
         #expect(try EngineProfileFile.read(path: path) == Self.profile)
     }
 
+    @Test("A matrix that is no covariance is refused", arguments: [("-2", "-50"), ("mixed.constant", "mixed.constnt")])
+    func covariance(written: String, wrong: String) throws {
+        let folder = try TemporaryFolder()
+        let text = try EngineProfileFile.text(of: Self.profile)
+        let head = try #require(text.firstRange(of: "\"covariance\""))
+        let broken =
+            text[..<head.lowerBound] + text[head.lowerBound...].replacing(written, with: wrong, maxReplacements: 1)
+        let found = #expect(throws: InvalidInput.self) {
+            try EngineProfileFile.read(path: try folder.write("p.json", String(broken)))
+        }
+        let messages = found?.diagnostics.map(\.message) ?? []
+        #expect(messages.count == 1 && messages[0].contains(wrong == "-50" ? "is none" : "does not exist"))
+    }
+
     @Test("A profile with several mistakes gives all of them with their places")
     func mistakes() throws {
         let folder = try TemporaryFolder()

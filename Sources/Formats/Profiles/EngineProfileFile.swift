@@ -139,7 +139,8 @@ public enum EngineProfileFile {
 
     private static func covariance(_ map: MapReader) -> CoefficientCovariance? {
         let known = StepTimeCoefficients.fitted.map { ($0.name, $0.name) }
-        let names = map.list("names").compactMap { node -> String? in
+        let named = map.list("names")
+        let names = named.compactMap { node -> String? in
             map.file.scalar(node, label: "coefficient", .text).flatMap {
                 map.file.lookUp($0, at: node.position, label: "coefficient", list: "coefficients", among: known)
             }
@@ -149,6 +150,8 @@ public enum EngineProfileFile {
                 map.file.scalar($0, label: "covariance", .number(-1e24...1e24, example: "1200.5"))
             }
         }
+        // A name that does not exist is told already.
+        guard names.count == named.count else { return nil }
         guard Set(names).count == names.count, rows.count == names.count,
             rows.allSatisfy({ $0.count == names.count })
         else {

@@ -23,9 +23,16 @@ public enum TrustStudy {
     public static func run(
         worlds: Int, seed: UInt64, workers: Int, progress: (@Sendable (Int) -> Void)? = nil
     ) async throws -> TrustOutcome {
+        try await run(worlds: worlds, seed: seed, workers: workers, referenceRuns: referenceRuns, progress: progress)
+    }
+
+    /// - Parameter referenceRuns: At least 2.
+    static func run(
+        worlds: Int, seed: UInt64, workers: Int, referenceRuns: Int, progress: (@Sendable (Int) -> Void)? = nil
+    ) async throws -> TrustOutcome {
         precondition(worlds >= 1, "there is no world to play")
         let trials = try await concurrentMap(worlds, workers: workers, progress: progress) { index in
-            try trial(of: TrustWorld(seed: seed, index: index))
+            try trial(of: TrustWorld(seed: seed, index: index), referenceRuns: referenceRuns)
         }
         return TrustOutcome(
             seed: seed, worlds: worlds, requests: trials.reduce(0) { $0 + $1.requests },
@@ -69,7 +76,7 @@ public enum TrustStudy {
         }
     }
 
-    static func trial(of world: TrustWorld) throws -> Trial {
+    static func trial(of world: TrustWorld, referenceRuns: Int) throws -> Trial {
         var values: [[Double]] = []
         var arrived: [Int64] = []
         for replication in 0..<(replications + referenceRuns) {

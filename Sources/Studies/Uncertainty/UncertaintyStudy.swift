@@ -33,7 +33,8 @@ extension Uncertainty {
         }
         let total = points.count
         let plan = points
-        let figures = try await concurrentMap(total, workers: workers, progress: { progress?($0, total) }) {
+        let ended: @Sendable (Int) -> Void = { progress?($0, total) }
+        let figures = try await concurrentMap(total, workers: workers, progress: ended) {
             try world.figures(at: plan[$0])
         }
         let stride = total / draws
