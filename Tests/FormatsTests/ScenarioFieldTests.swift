@@ -48,6 +48,21 @@ struct ScenarioFieldTests {
         #expect(arrivals == .weibull(cv: 2))
     }
 
+    @Test("Traffic may say how well its parameters are known")
+    func evidence() throws {
+        #expect(try scenario().sources[0].evidence == nil)
+        let counted = try scenario(.set("traffic.chat.estimated_from", to: "19366 requests")).sources[0].evidence
+        #expect(counted == DemandEvidence(requests: 19_366))
+        let stated = try scenario(
+            .set("traffic.chat.estimated_from", to: "2k requests"),
+            .set("traffic.chat.standard_errors", to: "{rate: 5%, output_tokens: 2.5%}")
+        ).sources[0].evidence
+        #expect(stated == DemandEvidence(requests: 2000, rate: 0.05, outputTokens: 0.025))
+        #expect(refusal(.set("traffic.chat.estimated_from", to: "19366")).contains("is no number of requests"))
+        #expect(refusal(.set("traffic.chat.standard_errors", to: "{rte: 5%}")).contains("nearest name: 'rate'"))
+        #expect(refusal(.set("traffic.real.estimated_from", to: "9 requests")).contains("has both a trace and"))
+    }
+
     @Test("A number is multiplied in its unit, and a whole one stays whole")
     func scales() throws {
         #expect(try scenario(.scale("slo_classes.interactive.ttft", by: 1.1)).sloClasses[0].ttft == .milliseconds(2200))
