@@ -50,7 +50,7 @@ extension CoreCalibrator {
                 heldOutDescription:
                     "Whole combinations of chunk, batch and context between the fitted ones, and random "
                     + "mixed batches of unequal contexts; never a repeat of a fitted step.",
-                standardErrors: fit.standardErrors),
+                standardErrors: fit.standardErrors, covariance: fit.covariance),
             notes: notes)
     }
 

@@ -71,7 +71,7 @@ public struct LayerTableCalibration: Sendable {
                 fitted: fit.fittedCount, heldOut: errors.count, medianAbsoluteError: errors.median,
                 p90AbsoluteError: errors.p90, bias: errors.bias,
                 heldOutDescription: "every third row of the attention grid, composed to a whole step",
-                standardErrors: fit.standardErrors),
+                standardErrors: fit.standardErrors, covariance: fit.covariance),
             notes: [
                 "Kernel times were taken on one layer\(meta.isEager ? " in eager mode" : "") and multiplied by \(layers).",
                 hostOverhead == .zero

@@ -66,7 +66,9 @@ public struct SplitwiseCalibration: Sendable {
                 fitted: prefills.count + decodes.count, heldOut: errors.count, medianAbsoluteError: errors.median,
                 p90AbsoluteError: errors.p90, bias: errors.bias,
                 heldOutDescription: "each configuration predicted from all the others; medians of repeats",
-                standardErrors: fit.standardErrors),
+                standardErrors: fit.standardErrors,
+                covariance: fit.covariance.tying("mixed.perSequence", to: "decode.perSequence")
+                    .tying("mixed.perContextToken", to: "decode.perContextToken")),
             notes: [
                 "Prompt and token times are of whole batches; a mixed step is its prefill plus what its decodes add.",
                 "Host overhead is inside the measured times.",

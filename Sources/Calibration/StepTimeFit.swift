@@ -37,6 +37,8 @@ public struct StepTimeFit: Hashable, Sendable {
     public var coefficients: StepTimeCoefficients
     /// Standard errors by coefficient, such as `decode.perSequence`, in ns; those held at 0 are absent.
     public var standardErrors: [String: Double]
+    /// How they go together. The two regimes are fitted apart, so no error of one goes with one of the other.
+    public var covariance: CoefficientCovariance
     /// Coefficients that these steps cannot tell, because their feature is always 0 or follows from others. They are 0.
     public var undetermined: [String]
     /// The steps that were fitted.
@@ -65,9 +67,24 @@ public struct StepTimeFit: Hashable, Sendable {
                 standardErrors[prefix + name] = error
             }
         }
+        covariance = Self.covariance([("decode.", decode), ("mixed.", mixed)])
         undetermined = decode.undetermined.map { "decode." + $0 } + mixed.undetermined.map { "mixed." + $0 }
         fittedCount = samples.count
         validRange = ValidRange(of: samples)
+    }
+
+    /// The covariance of both regimes' coefficients, without those held at 0.
+    private static func covariance(_ regimes: [(prefix: String, fitted: StepTimeRegime.Fitted)])
+        -> CoefficientCovariance
+    {
+        let free = regimes.enumerated().flatMap { regime, part in
+            part.fitted.names.indices.filter { part.fitted.fit.standardErrors[$0] > 0 }.map { (regime, $0) }
+        }
+        return CoefficientCovariance(
+            names: free.map { regimes[$0].prefix + regimes[$0].fitted.names[$1] },
+            values: free.map { a in
+                free.map { b in a.0 == b.0 ? regimes[a.0].fitted.fit.covariance[a.1][b.1] : 0 }
+            })
     }
 
     /// The step's duration in seconds, as the simulator will charge it: from the quantised coefficients.

@@ -105,10 +105,12 @@ public struct FitQuality: Hashable, Sendable, Codable {
     public var heldOutDescription: String
     /// Standard errors of the coefficients, by name, in ns.
     public var standardErrors: [String: Double]
+    /// How those errors go together; `nil` where the source does not say.
+    public var covariance: CoefficientCovariance?
 
     public init(
         fitted: Int, heldOut: Int, medianAbsoluteError: Double, p90AbsoluteError: Double, bias: Double,
-        heldOutDescription: String, standardErrors: [String: Double] = [:]
+        heldOutDescription: String, standardErrors: [String: Double] = [:], covariance: CoefficientCovariance? = nil
     ) {
         self.fitted = fitted
         self.heldOut = heldOut
@@ -117,5 +119,6 @@ public struct FitQuality: Hashable, Sendable, Codable {
         self.bias = bias
         self.heldOutDescription = heldOutDescription
         self.standardErrors = standardErrors
+        self.covariance = covariance
     }
 }

@@ -32,3 +32,10 @@ public struct RandomStreams: Hashable, Sendable {
         return number
     }
 }
+
+extension RandomStreams {
+    /// The seed of a run's own streams: number `index` of this name, so that runs of a study share no draws.
+    public func number(_ name: String, _ index: Int) -> UInt64 {
+        Self.identifier(of: [name, String(seed), String(index)])
+    }
+}

@@ -14,6 +14,9 @@ public struct ReportContent: Sendable {
     public var precision: PrecisionOutcome?
     /// `nil` when a single policy was run.
     public var comparison: Comparison?
+    /// What fields do to the figures, and where their uncertainty comes from; `nil` where nobody asked.
+    public var sensitivity: Sensitivity?
+    public var uncertainty: Uncertainty?
     /// What the result lacks; `nil` for a whole one.
     public var partial: PartialRun?
     /// Version of Tidegate.

@@ -13,6 +13,8 @@ public struct ReportPage: Sendable {
     public init(_ content: ReportContent) {
         let panels = [
             content.comparison.map { ComparisonPanel($0, chosen: content.result.policy).panel },
+            content.sensitivity.map { SensitivityPanel($0).panel },
+            content.uncertainty.map { UncertaintyPanel($0).panel },
             DemandPanel(content).panel, CostPanel(content).panel, TenantPanel(content).panel,
             LatencyPanel(content).panel, QueuePanel(content).panel, DecisionPanel(content).panel,
             ModelCard(content).panel, ProvenancePanel(content).panel, Self.limits(content),

@@ -1,4 +1,5 @@
 import Control
+import EngineModel
 import FleetModel
 import Pricing
 import Randomness
@@ -14,13 +15,20 @@ public struct RunOptions: Sendable {
     public var replication: Int
     /// Multiplies every step time of the fleet, but of no policy's own profile: 1.15 is a plant 15 % slower than believed.
     public var plantFactor: Double
+    /// Step times of the plant by pool, in place of the profile's: what the fit's errors leave possible. Policies plan with
+    /// the profile all the same.
+    public var stepTimes: [PoolID: StepTimeCoefficients]
     /// Threads to play the pools on between two looks of the control loop. The result does not depend on them. At least 1.
     public var threads: Int
 
-    public init(seed: UInt64? = nil, replication: Int = 0, plantFactor: Double = 1, threads: Int = 1) {
+    public init(
+        seed: UInt64? = nil, replication: Int = 0, plantFactor: Double = 1,
+        stepTimes: [PoolID: StepTimeCoefficients] = [:], threads: Int = 1
+    ) {
         self.seed = seed
         self.replication = replication
         self.plantFactor = plantFactor
+        self.stepTimes = stepTimes
         self.threads = threads
     }
 }

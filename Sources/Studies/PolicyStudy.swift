@@ -118,15 +118,14 @@ public struct PolicyStudy: Sendable {
                     return Estimate(over: zip(runs, cells[0][best]).map { $0.cost - $1.cost }, varied: varied)
                 },
                 costPerMillionOutputTokens: estimate("cost", "usd_per_million_output_tokens"),
-                attainment: estimate("slo", "attainment"), ttftP99: estimate("ttft_ms", "p99"),
+                attainment: Estimate(attainmentOf: runs, varied: varied), ttftP99: estimate("ttft_ms", "p99"),
                 itlP99: estimate("itl_ms", "p99"), meanReplicas: estimate("replicas", "mean"),
                 reversals: estimate("scaling", "reversals"),
                 variants: factors.indices.dropFirst().map { plant in
                     let runs = cells[plant][policy]
                     return PlantVariant(
                         factor: factors[plant], cost: Estimate(over: runs.map(\.cost), varied: varied),
-                        attainment: Estimate(
-                            over: runs.map { $0.value(Headline.attainment.path) ?? 0 }, varied: varied),
+                        attainment: Estimate(attainmentOf: runs, varied: varied),
                         rank: ranks[plant][policy])
                 })
         }
@@ -181,13 +180,23 @@ extension Scenario {
 }
 
 extension Estimate {
-    /// The mean of replications, with Student's 95 % interval from two on.
+    /// The mean of replications, with its 95 % interval from two on.
     public init(over values: [Double], varied: String) {
         let mean = values.reduce(0, +) / Double(values.count)
-        guard let interval = ConfidenceInterval.student(values, level: 0.95) else {
+        guard let interval = ConfidenceInterval.ofMean(values, level: 0.95) else {
             self.init(mean)
             return
         }
         self.init(mean, ci95: Bounds(lower: interval.lower, upper: interval.upper), varied: varied)
+    }
+
+    /// The mean attainment of replications, with its 95 % interval from two on.
+    public init(attainmentOf runs: [RunFigures], varied: String) {
+        let shares = runs.map { $0.value(Headline.attainment.path) ?? 0 }
+        self.init(shares.reduce(0, +) / Double(shares.count))
+        let trials = runs.reduce(0) { $0 + Int($1.requests) }
+        guard let interval = ConfidenceInterval.ofShare(shares, trials: trials, level: 0.95) else { return }
+        ci95 = Bounds(lower: interval.lower, upper: interval.upper)
+        self.varied = varied
     }
 }

@@ -23,7 +23,7 @@ public struct RunEstimates: Hashable, Sendable {
         }
     }
 
-    /// Student's interval over the runs, for each measurement that all of them have.
+    /// The interval that `tidegate trust` puts to the test, for each measurement that all of them have.
     ///
     /// A run without a single request has no latency: such a measurement has no estimate rather than a biased one.
     ///
@@ -38,7 +38,7 @@ public struct RunEstimates: Hashable, Sendable {
         self.varied = varied
         entries = runs[0].compactMap { measurement in
             guard let sample = values[measurement.path], sample.count == runs.count,
-                let interval = ConfidenceInterval.student(sample, level: 0.95)
+                let interval = Self.interval(sample, of: measurement.path, among: values)
             else { return nil }
             var isMoney = false
             if case .money = measurement.quantity { isMoney = true }
@@ -53,6 +53,15 @@ public struct RunEstimates: Hashable, Sendable {
     public init?(_ figures: [RunFigures], of scenario: Scenario) {
         guard figures.count >= 2 else { return nil }
         self.init(figures.map(\.measurements), varied: scenario.whatReplicationsVary)
+    }
+
+    /// A share of requests lies between 0 and 1, and is as sure as its requests are many.
+    private static func interval(
+        _ sample: [Double], of path: [String], among values: [[String]: [Double]]
+    ) -> ConfidenceInterval? {
+        guard path.last == "attainment" else { return .ofMean(sample, level: 0.95) }
+        let arrived = values[path.dropLast() + ["arrived"]] ?? values[["requests", "arrived"]] ?? []
+        return .ofShare(sample, trials: Int(arrived.reduce(0, +)), level: 0.95)
     }
 
     /// The estimate of one measurement; `nil` when a run lacked it.

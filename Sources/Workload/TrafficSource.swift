@@ -21,10 +21,13 @@ public struct TrafficSource: Hashable, Sendable, Codable {
     public var promptTokens: LengthDistribution
     /// Tokens of an answer, drawn independently of the prompt.
     public var outputTokens: LengthDistribution
+    /// How well these parameters are known; `nil` takes them as exact.
+    public var evidence: DemandEvidence?
 
     public init(
         name: String, pool: PoolID, tenants: [TenantShare], sloClass: Int = 0, arrivals: ArrivalProcess = .poisson,
-        rate: RateProfile, promptTokens: LengthDistribution, outputTokens: LengthDistribution
+        rate: RateProfile, promptTokens: LengthDistribution, outputTokens: LengthDistribution,
+        evidence: DemandEvidence? = nil
     ) {
         self.name = name
         self.pool = pool
@@ -34,6 +37,7 @@ public struct TrafficSource: Hashable, Sendable, Codable {
         self.rate = rate
         self.promptTokens = promptTokens
         self.outputTokens = outputTokens
+        self.evidence = evidence
     }
 
     /// What makes the source unusable, in words that follow its name; `nil` when nothing does.

@@ -19,9 +19,9 @@ struct ScenarioArguments: ParsableArguments {
     var profiles: [String] = []
 
     /// The scenario, complete and checked; every mistake is printed and none is left to be found later.
-    func read(console: Console) throws -> Scenario {
+    func read(console: Console, applying edits: [ScenarioEdit] = []) throws -> Scenario {
         let path = try resolvedPath()
-        let reading = ScenarioReader.check(path: path)
+        let reading = ScenarioReader.check(path: path, applying: edits)
         for diagnostic in reading.diagnostics { console.alert("\(diagnostic)") }
         guard var scenario = reading.scenario else { throw ExitCode.badData }
         for replacement in profiles { try scenario.replaceProfile(replacement, console: console) }

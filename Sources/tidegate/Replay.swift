@@ -13,11 +13,14 @@ struct Replay: AsyncParsableCommand {
               tidegate replay Scenarios/chat-day --output out
               tidegate replay chat-day --output out --policy hpa --replications 5
               tidegate replay chat-day --output out --precision 2%
+              tidegate replay chat-day --output out --vary traffic.chat.rate=±10% --vary pools.chat.cold_start=±50%
+              tidegate replay chat-day --output out --uncertainty 32
               tidegate replay my-scenario.yaml --output out --json | jq .cost.total_usd
             """)
 
     @OptionGroup var input: ScenarioArguments
     @OptionGroup var study: StudyArguments
+    @OptionGroup var whatIf: WhatIfArguments
     @Option(help: "The label of a policy of the scenario. Its first policy without it.")
     var policy: String?
 
@@ -34,18 +37,27 @@ struct Replay: AsyncParsableCommand {
                 return Outcome(
                     try await Replications.play(
                         [PolicyOnPlant(tuned[0])], of: scenario, count: study.count, seed: study.seed,
-                        workers: study.workers, progress: console.progress(of: scenario.name)))
+                        workers: study.workers, progress: console.progress(of: scenario.name)), of: tuned[0])
             } catch let stopped as StudyStopped {
-                return Outcome(first: stopped.first!, interruption: stopped.interruption)
+                return Outcome(first: stopped.first!, of: tuned[0], interruption: stopped.interruption)
             }
         }
         console.finishProgress()
         let wall = (ContinuousClock.now - clock).seconds
-        let content = ReportContent(
+        var content = ReportContent(
             scenario: scenario, result: runs.first, estimates: RunEstimates(runs.figures, of: scenario),
             batches: BatchEstimates(runs.first, of: scenario, warmUp: study.warmUp), precision: runs.precision,
             partial: runs.interruption.map { PartialRun(runs.first, runs: $0) }, version: Version.current,
-            command: scenario.command("replay", ["--policy", choice.label], seed: runs.first.seed, study: study))
+            command: scenario.command(
+                "replay", ["--policy", choice.label] + whatIf.options, seed: runs.first.seed, study: study))
+        // Who stopped the runs wants no more of them.
+        if runs.interruption == nil {
+            (content.sensitivity, content.uncertainty) = try await console.tellingOfTraces {
+                try await whatIf.play(
+                    scenario, from: input, policy: runs.policy, study: study, replications: runs.figures.count,
+                    console: console)
+            }
+        }
         let results = Results(
             content: content, arguments: study, console: console, startedAt: startedAt, wallSeconds: wall,
             requests: runs.requests)
@@ -54,6 +66,8 @@ struct Replay: AsyncParsableCommand {
             try results.printJSON()
         } else {
             print(ResultText.replay(content, folder: study.output, wallSeconds: wall))
+            if let sensitivity = content.sensitivity { print(ResultText.sensitivity(sensitivity)) }
+            if let uncertainty = content.uncertainty { print(ResultText.uncertainty(uncertainty)) }
         }
         if runs.interruption != nil { throw ExitCode.interrupted }
         try results.checkPrecision()
@@ -62,6 +76,8 @@ struct Replay: AsyncParsableCommand {
 
 /// What the replications of one policy came to.
 private struct Outcome {
+    /// Without anything left to tune.
+    var policy: PolicyChoice
     /// The run whose files are written.
     var first: RunResult
     /// Of all replications.
@@ -69,13 +85,15 @@ private struct Outcome {
     var precision: PrecisionOutcome?
     var interruption: Interruption?
 
-    init(_ runs: Replications) {
+    init(_ runs: Replications, of policy: PolicyChoice) {
+        self.policy = policy
         (first, figures) = (runs.first[0], runs.figures[0])
         (precision, interruption) = (runs.precision, runs.interruption)
     }
 
     /// The first run, stopped.
-    init(first: RunResult, interruption: Interruption) {
+    init(first: RunResult, of policy: PolicyChoice, interruption: Interruption) {
+        self.policy = policy
         (self.first, figures, self.interruption) = (first, [], interruption)
     }
 
@@ -108,15 +126,22 @@ extension Scenario {
 }
 
 extension Console {
-    /// Plays runs, which the user may interrupt. A trace that changed since it was checked is told as other bad input is.
+    /// Plays runs, which the user may interrupt.
     func playing<Value>(_ play: () async throws -> Value) async throws -> Value {
         Interrupt.catchFirst()
         defer { Interrupt.release() }
         do {
-            return try await play()
+            return try await tellingOfTraces(play)
         } catch let stopped as StudyStopped where stopped.first == nil {
             alert("stopped while tuning: there is no result, and nothing is written")
             throw ExitCode.interrupted
+        }
+    }
+
+    /// Plays runs. A trace that changed since it was checked is told as other bad input is.
+    func tellingOfTraces<Value>(_ play: () async throws -> Value) async throws -> Value {
+        do {
+            return try await play()
         } catch SimulationError.trace(_, let failure) {
             alert(failure.description)
             throw ExitCode.badData

@@ -71,7 +71,9 @@ struct Results {
             content.result, estimates: content.estimates, batches: content.batches, precision: content.precision,
             partial: content.partial)
         summary.run = speed
-        return SummaryDocument(summary: summary, comparison: content.comparison)
+        return SummaryDocument(
+            summary: summary, comparison: content.comparison,
+            whatIf: WhatIfDocument(sensitivity: content.sensitivity, uncertainty: content.uncertainty))
     }
 
     private func record(summary: String) throws {
@@ -101,9 +103,11 @@ struct Results {
 private struct SummaryDocument: Encodable {
     var summary: RunSummary
     var comparison: Comparison?
+    var whatIf: WhatIfDocument
 
     func encode(to encoder: any Encoder) throws {
         try summary.encode(to: encoder)
+        try whatIf.encode(to: encoder)
         guard let comparison else { return }
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(comparison.rows.map(Row.init), forKey: .policies)

@@ -21,7 +21,7 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Sweep.self, Calibrate.self, TraceCommand.self,
-            Theory.self, StudySize.self,
+            Theory.self, Trust.self, StudySize.self,
         ])
 }
 

@@ -84,6 +84,29 @@ struct StepTimeFitTests {
         #expect(abs(errors.bias) < 0.04, "bias \(errors.bias)")
     }
 
+    @Test("The covariance has the standard errors on its diagonal, and no regime errs with the other")
+    func covariance() throws {
+        let noise = RandomStreams(seed: 9).generator("noise")
+        let fit = try StepTimeFit(Self.samples { 1 + noise.normal(mean: 0, deviation: 0.02) })
+        let covariance = fit.covariance
+        #expect(Set(covariance.names) == Set(fit.standardErrors.keys) && covariance.names.count > 6)
+        for (row, name) in covariance.names.enumerated() {
+            let error = try #require(fit.standardErrors[name])
+            #expect(abs(covariance.values[row][row].squareRoot() - error) <= 1e-9 * error)
+            for (column, other) in covariance.names.enumerated() where name.prefix(5) != other.prefix(5) {
+                #expect(covariance.values[row][column] == 0)
+            }
+        }
+        let decode = covariance.names.firstIndex(of: "decode.constant")!
+        let slope = covariance.names.firstIndex(of: "decode.perSequence")!
+        // A line through the same steps: a higher constant goes with a lower slope.
+        #expect(covariance.values[decode][slope] != 0)
+        let tied = covariance.tying("copy", to: "decode.constant")
+        #expect(
+            tied.values.last?.last == covariance.values[decode][decode]
+                && tied.values.count == covariance.names.count + 1)
+    }
+
     @Test("Noise is the deviation of single steps around the fit", arguments: [0.02, 0.1])
     func noise(deviation: Double) throws {
         let generator = RandomStreams(seed: 5).generator("noise")

@@ -28,6 +28,9 @@ struct ScenarioFieldTests {
         }
     }
 
+    /// The first problem, with its fix.
+    private func refusal(_ edit: ScenarioEdit) -> String { told(edit).first ?? "" }
+
     @Test("A field anywhere is set: named items, numbers of a list, profiles, prices")
     func sets() throws {
         #expect(try scenario(.set("slo_classes.interactive.ttft", to: "3s")).sloClasses[0].ttft == .seconds(3))
@@ -43,6 +46,21 @@ struct ScenarioFieldTests {
         #expect(prices.map { $0.rate.description } == ["50", "39.5", "11.06"].map { USDPerHour($0)!.description })
         let arrivals = try scenario(.set("traffic.chat.arrivals", to: "{weibull: {cv: 2}}")).sources[0].arrivals
         #expect(arrivals == .weibull(cv: 2))
+    }
+
+    @Test("Traffic may say how well its parameters are known")
+    func evidence() throws {
+        #expect(try scenario().sources[0].evidence == nil)
+        let counted = try scenario(.set("traffic.chat.estimated_from", to: "19366 requests")).sources[0].evidence
+        #expect(counted == DemandEvidence(requests: 19_366))
+        let stated = try scenario(
+            .set("traffic.chat.estimated_from", to: "2k requests"),
+            .set("traffic.chat.standard_errors", to: "{rate: 5%, output_tokens: 2.5%}")
+        ).sources[0].evidence
+        #expect(stated == DemandEvidence(requests: 2000, rate: 0.05, outputTokens: 0.025))
+        #expect(refusal(.set("traffic.chat.estimated_from", to: "19366")).contains("is no number of requests"))
+        #expect(refusal(.set("traffic.chat.standard_errors", to: "{rte: 5%}")).contains("nearest name: 'rate'"))
+        #expect(refusal(.set("traffic.real.estimated_from", to: "9 requests")).contains("has both a trace and"))
     }
 
     @Test("A number is multiplied in its unit, and a whole one stays whole")
@@ -81,17 +99,17 @@ struct ScenarioFieldTests {
                     names here: chat, real; nearest name: 'chat'
                 """
             ])
-        #expect(told(.scale("pools.chat.router", by: 2))[0].contains("'round-robin', which is no number to multiply"))
-        #expect(told(.set("seed.x", to: "2"))[0].contains("'seed' is a single value"))
+        #expect(refusal(.scale("pools.chat.router", by: 2)).contains("'round-robin', which is no number to multiply"))
+        #expect(refusal(.set("seed.x", to: "2")).contains("'seed' is a single value"))
         // A key that is added is checked like one that was written.
-        #expect(told(.set("traffic.chat.rte.constant", to: "2/s"))[0].contains("has no key 'rte'"))
-        #expect(told(.set("traffic.chat.rte.constant", to: "2/s"))[0].contains("nearest name: 'rate'"))
-        #expect(told(.scale("pools.chat.profile.stepTime.decod.constant", by: 2))[0].contains("nearest name: 'decode'"))
-        #expect(told(.scale("prices.aws/p5.48xlarge/us-east-1a/spt.usd_per_hour", by: 2))[0].contains("no price goes"))
-        #expect(told(.set("slo_classes.interactive.ttft", to: "3"))[0].contains("ttft '3' has no unit"))
-        #expect(told(.scale("pools.chat.replicas.initial", by: 1.05))[0].contains("so small a change"))
-        #expect(told(.scale("slo_classes.interactive.attainment", by: 1.1))[0].contains("out of range"))
-        #expect(told(.set("traffic.chat.arrivals", to: "{gamma"))[0].contains("no YAML"))
+        #expect(refusal(.set("traffic.chat.rte.constant", to: "2/s")).contains("has no key 'rte'"))
+        #expect(refusal(.set("traffic.chat.rte.constant", to: "2/s")).contains("nearest name: 'rate'"))
+        #expect(refusal(.scale("pools.chat.profile.stepTime.decod.constant", by: 2)).contains("nearest name: 'decode'"))
+        #expect(refusal(.scale("prices.aws/p5.48xlarge/us-east-1a/spt.usd_per_hour", by: 2)).contains("no price goes"))
+        #expect(refusal(.set("slo_classes.interactive.ttft", to: "3")).contains("ttft '3' has no unit"))
+        #expect(refusal(.scale("pools.chat.replicas.initial", by: 1.05)).contains("so small a change"))
+        #expect(refusal(.scale("slo_classes.interactive.attainment", by: 1.1)).contains("out of range"))
+        #expect(refusal(.set("traffic.chat.arrivals", to: "{gamma")).contains("no YAML"))
     }
 
     @Test("Every field that is listed can be set to what it has, which changes nothing")

@@ -60,7 +60,9 @@ struct EngineProfileFileTests {
         validRange: ValidRange(decodeSequences: 64, decodeContext: 200_000, prefillTokens: 2048, prefillContext: 4096),
         fit: FitQuality(
             fitted: 10, heldOut: 5, medianAbsoluteError: 0.03, p90AbsoluteError: 0.08, bias: -0.01,
-            heldOutDescription: "a fifth", standardErrors: ["decode.constant": 12.5]),
+            heldOutDescription: "a fifth", standardErrors: ["decode.constant": 12.5],
+            covariance: CoefficientCovariance(
+                names: ["decode.constant", "mixed.constant"], values: [[156.25, -2], [-2, 9]])),
         notes: ["a note: with a colon, and 'quotes' \"of\" both kinds, and a tab\t"])
 
     @Test("A profile reads back as it was written")
@@ -68,6 +70,20 @@ struct EngineProfileFileTests {
         let folder = try TemporaryFolder()
         let path = try folder.write("p.json", try EngineProfileFile.text(of: Self.profile))
         #expect(try EngineProfileFile.read(path: path) == Self.profile)
+    }
+
+    @Test("A matrix that is no covariance is refused", arguments: [("-2", "-50"), ("mixed.constant", "mixed.constnt")])
+    func covariance(written: String, wrong: String) throws {
+        let folder = try TemporaryFolder()
+        let text = try EngineProfileFile.text(of: Self.profile)
+        let head = try #require(text.firstRange(of: "\"covariance\""))
+        let broken =
+            text[..<head.lowerBound] + text[head.lowerBound...].replacing(written, with: wrong, maxReplacements: 1)
+        let found = #expect(throws: InvalidInput.self) {
+            try EngineProfileFile.read(path: try folder.write("p.json", String(broken)))
+        }
+        let messages = found?.diagnostics.map(\.message) ?? []
+        #expect(messages.count == 1 && messages[0].contains(wrong == "-50" ? "is none" : "does not exist"))
     }
 
     @Test("A profile with several mistakes gives all of them with their places")

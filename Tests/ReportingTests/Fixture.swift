@@ -5,9 +5,10 @@ import Reporting
 import Scaling
 import Serving
 import Simulation
-import Studies
 import Units
 import Workload
+
+@testable import Studies
 
 /// A small fleet with everything a report shows: two pools, two classes, tenants with hostile names, cold starts, spot.
 enum Fixture {
@@ -92,10 +93,35 @@ enum Fixture {
     static let estimates = RunEstimates(runs.map(\.measurements), varied: "arrivals, lengths and step noise")
 
     static var content: ReportContent {
-        ReportContent(
+        var content = ReportContent(
             scenario: scenario, result: result, estimates: estimates, comparison: comparison, version: "0.1.0",
             command: "tidegate compare two-pools --output out --seed 7 --replications 3")
+        content.sensitivity = sensitivity
+        content.uncertainty = uncertainty
+        return content
     }
+
+    /// Two fields: the second moves the cost more, and neither the attainment.
+    static let sensitivity = Sensitivity(
+        base: [40, 1800, 0.99].map { Estimate($0) },
+        entries: [
+            .init(path: "traffic.a<b>.rate", low: side("−10%", [-2, -150, 0]), high: side("+10%", [2.5, 400, 0])),
+            .init(path: "prices.x.usd_per_hour", low: side("−10%", [-4, 0, 0]), high: side("+10%", [4, 0, 0])),
+        ], replications: 3)
+
+    private static func side(_ label: String, _ changes: [Double]) -> Sensitivity.Side {
+        Sensitivity.Side(
+            label: label, values: zip([40, 1800, 0.99], changes).map { Estimate($0 + $1) },
+            changes: changes.map { Estimate($0, ci95: .init(lower: $0 - 1, upper: $0 + 1), varied: "arrivals") })
+    }
+
+    static let uncertainty = Uncertainty(
+        figures: HeadlineFigure.allCases.map { figure in
+            .init(
+                figure: figure, mean: figure == .attainment ? 0.98 : 40,
+                range: .init(lower: figure == .attainment ? 0.95 : 35, upper: figure == .attainment ? 1 : 50),
+                shares: [0.2, 0.5, 0.3].map { .init(value: $0, interval: .init(lower: $0 / 2, upper: $0 + 0.2)) })
+        }, draws: 16, runs: 80, notes: ["Traffic 'chat' does not say what it was estimated from."])
 
     /// Rows as a study makes them; the numbers are not of any run.
     static let comparison = Comparison(

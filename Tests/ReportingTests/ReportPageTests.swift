@@ -67,12 +67,23 @@ struct ReportPageTests {
     @Test(
         "Panels",
         arguments: [
-            "policies", "demand", "cost", "tenants", "latency", "queues", "decisions", "model", "provenance",
-            "left-out",
+            "policies", "sensitivity", "uncertainty", "demand", "cost", "tenants", "latency", "queues", "decisions",
+            "model", "provenance", "left-out",
         ])
     func panels(id: String) {
         #expect(Self.text.contains("<section id=\"\(id)\""))
         #expect(Self.text.contains("href=\"#\(id)\""))
+    }
+
+    @Test("A tornado has the field that moves its figure most on top, and shares are named")
+    func whatIf() throws {
+        let section = try #require(Self.text.firstMatch(of: #/<section id="sensitivity"[\s\S]*?</section>/#)).0
+        let price = try #require(section.firstRange(of: "prices.x.usd_per_hour (−10%, +10%)"))
+        let rate = try #require(section.firstRange(of: "traffic.a&lt;b&gt;.rate (−10%, +10%)"))
+        #expect(price.lowerBound < rate.lowerBound)
+        #expect(section.contains("Cost moves most with prices.x.usd_per_hour; TTFT p99 moves most with traffic.a"))
+        #expect(section.contains("+$2.50") && section.contains("−150 ms"))
+        #expect(Self.text.contains("50 % of the variance of cost is calibration"))
     }
 
     @Test("No line has more than 2,000 points, and the page stays under 600 kB")

@@ -130,9 +130,49 @@ public enum EngineProfileFile {
             }
             return ()
         }
+        let covariance = map.map("covariance", covariance)
         guard let fitted, let heldOut, let median, let p90, let bias, let described else { return nil }
         return FitQuality(
             fitted: Int(fitted), heldOut: Int(heldOut), medianAbsoluteError: median, p90AbsoluteError: p90, bias: bias,
-            heldOutDescription: described, standardErrors: errors)
+            heldOutDescription: described, standardErrors: errors, covariance: covariance)
+    }
+
+    private static func covariance(_ map: MapReader) -> CoefficientCovariance? {
+        let known = StepTimeCoefficients.fitted.map { ($0.name, $0.name) }
+        let named = map.list("names")
+        let names = named.compactMap { node -> String? in
+            map.file.scalar(node, label: "coefficient", .text).flatMap {
+                map.file.lookUp($0, at: node.position, label: "coefficient", list: "coefficients", among: known)
+            }
+        }
+        let rows = map.list("values").map { row in
+            map.file.list(row, label: "covariances").compactMap {
+                map.file.scalar($0, label: "covariance", .number(-1e24...1e24, example: "1200.5"))
+            }
+        }
+        // A name that does not exist is told already.
+        guard names.count == named.count else { return nil }
+        guard Set(names).count == names.count, rows.count == names.count,
+            rows.allSatisfy({ $0.count == names.count })
+        else {
+            map.file.error(
+                map.position, "the covariance is no square of its coefficients",
+                fix: "write a row for each of 'names' in 'values', each name once")
+            return nil
+        }
+        for row in rows.indices {
+            for column in rows.indices {
+                let (value, mirrored) = (rows[row][column], rows[column][row])
+                let size = (max(0, rows[row][row]) * max(0, rows[column][column])).squareRoot()
+                guard abs(value - mirrored) <= 1e-9 * size, abs(value) <= size * (1 + 1e-9) else {
+                    map.file.error(
+                        map.position(of: "values"),
+                        "the covariance of \(names[row]) and \(names[column]) is none: it differs from its mirror or "
+                            + "exceeds both variances", fix: "copy the matrix as 'tidegate calibrate' writes it")
+                    return nil
+                }
+            }
+        }
+        return CoefficientCovariance(names: names, values: rows)
     }
 }

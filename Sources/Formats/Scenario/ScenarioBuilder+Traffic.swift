@@ -110,18 +110,32 @@ extension ScenarioBuilder {
             .flatMap { readLengths($0, "prompt tokens") }
         let output = map.requiredNode("output_tokens", example: "{lognormal: {p50: 130, p99: 600}}")
             .flatMap { readLengths($0, "output tokens") }
+        let evidence = readEvidence(map)
         guard let arrivals, let rate, let prompt, let output else { return nil }
         let source = TrafficSource(
             name: parts.name, pool: parts.pool, tenants: parts.shares, sloClass: parts.sloClass, arrivals: arrivals,
-            rate: rate, promptTokens: prompt, outputTokens: output)
+            rate: rate, promptTokens: prompt, outputTokens: output, evidence: evidence)
         // What single keys cannot show, such as intervals that span centuries together; shares have been told.
         if !parts.shares.isEmpty, let problem = source.problem { file.error(map.position, "\(map.what): \(problem)") }
         if rate.isZero { file.warning(map.position(of: "rate"), "\(map.what) never sends a request: its rate is zero") }
         return source
     }
 
+    /// What rate and lengths were estimated from, and the errors that are stated instead; `nil` without either.
+    private func readEvidence(_ map: MapReader) -> DemandEvidence? {
+        var evidence = DemandEvidence(requests: map.optional("estimated_from", .requests))
+        let error = ScalarSchema<Double>.percentage(0...100)
+        let stated: Void? = map.map("standard_errors") { errors in
+            evidence.rate = errors.optional("rate", error)
+            evidence.promptTokens = errors.optional("prompt_tokens", error)
+            evidence.outputTokens = errors.optional("output_tokens", error)
+        }
+        return evidence.requests == nil && stated == nil ? nil : evidence
+    }
+
     private func readTrace(_ map: MapReader, _ parts: TrafficParts, given: TimeSpan?) -> TraceTraffic? {
-        for key in ["arrivals", "rate", "prompt_tokens", "output_tokens"] where map.has(key) {
+        for key in ["arrivals", "rate", "prompt_tokens", "output_tokens", "estimated_from", "standard_errors"]
+        where map.has(key) {
             file.error(
                 map.position(of: key), "\(map.what) has both a trace and '\(key)'",
                 fix: "the trace says when requests come and how long they are: leave '\(key)' out")

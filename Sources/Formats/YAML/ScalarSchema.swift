@@ -137,6 +137,19 @@ extension ScalarSchema<Int64> {
     }
 }
 
+extension ScalarSchema<Int64> {
+    /// A number of requests with its unit, such as `19366 requests`; `k` and `M` as in a count.
+    static var requests: ScalarSchema {
+        ScalarSchema { text in
+            let fix = "write for example '19366 requests'"
+            guard text.hasSuffix(" requests") else {
+                return .failure(Refusal(reason: "is no number of requests", fix: fix))
+            }
+            return count(1...1_000_000_000_000).read(String(text.dropLast(9)))
+        }
+    }
+}
+
 extension ScalarSchema<UInt64> {
     static var seed: ScalarSchema {
         ScalarSchema(reason: "is no seed", fix: "write a whole number from 0 to 18446744073709551615") {

@@ -66,6 +66,9 @@ struct Scale {
         return 10 * power
     }
 
+    /// Room for `count` rows that are named in the drawing itself.
+    static func rows(_ count: Int) -> Scale { Scale(kind: .linear, lower: 0, upper: Double(max(1, count)), ticks: []) }
+
     // MARK: Logarithmic
 
     /// Whole decades around positive values, a tick at each; 2 and 5 too when the decades are few.

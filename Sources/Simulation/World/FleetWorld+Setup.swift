@@ -38,7 +38,8 @@ extension FleetWorld {
             throw .unknownPrice(pool: configuration.id, configuration.offering)
         }
         var plant = configuration
-        plant.profile.stepTime = configuration.profile.stepTime.scaled(by: options.plantFactor)
+        let stepTime = options.stepTimes[configuration.id] ?? configuration.profile.stepTime
+        plant.profile.stepTime = stepTime.scaled(by: options.plantFactor)
         let traffic = ArrivalStream(
             sources: scenario.sources.filter { $0.pool == configuration.id },
             traces: traces.filter { $0.pool == configuration.id },
