@@ -65,7 +65,17 @@ extension Scenario {
             console.alert("\(error)")
             throw ExitCode(ofReading: parts[1])
         }
+        let own = pools[pool].profile
         pools[pool].use(profile)
+        // What else the pool may be built as keeps a profile that it states itself.
+        let ways = (sizing?.pools[pool] ?? []).map { way in
+            guard way.configuration.profile == own else { return way }
+            var copy = way
+            copy.configuration.use(profile)
+            copy.source = way.source.map { $0.key == "profile" ? .init(key: $0.key, value: "\"\(parts[1])\"") : $0 }
+            return copy
+        }
+        sizing?.pools[pool] = ways
     }
 }
 

@@ -183,7 +183,8 @@ struct SizingSearch {
         let limit = best.map { trials[$0]!.meanCost } ?? .infinity
         var open: [Open] = []
         for index in lattices.indices {
-            guard let (counts, cost) = lattices[index].cheapest(), cost.dollars < limit else { continue }
+            // The limit is a mean of Doubles: a fleet of the same price must not slip below it by a rounding.
+            guard let (counts, cost) = lattices[index].cheapest(), cost.dollars < limit * (1 - 1e-9) else { continue }
             let candidate = SizingCandidate.fixed(fleet: lattices[index].fleet, counts: counts)
             guard !isKept(candidate) else { continue }
             open.append(Open(candidate: candidate, cost: cost.dollars, draws: trials[candidate]?.draws ?? 0))
