@@ -2,28 +2,39 @@ import FleetModel
 import Units
 
 /// A Prometheus histogram that is being filled: counts by upper bound.
+///
+/// Counters are copies of `ttft` or `itl`, so that all share one array of bounds, which stays in the processor's cache.
 struct BucketCounter {
+    static let ttft = BucketCounter(upperBounds: BucketCounts.ttftBounds)
+    static let itl = BucketCounter(upperBounds: BucketCounts.itlBounds)
+
     private let upperBounds: [Double]
     /// The same bounds in nanoseconds.
     private let limits: [Int64]
     private var counts: [Int64]
-    /// Where the last observation fell. Neighbouring steps take about the same time, so it is tried first.
+    /// Where the last observation fell, and the durations that fall there too, `low` excluded. Neighbouring steps take about
+    /// the same time, so it is tried first.
     private var recent = 0
+    private var low = Int64.min
+    private var high: Int64
 
     init(upperBounds: [Double]) {
         self.upperBounds = upperBounds
         limits = upperBounds.map { Int64(($0 * 1e9).rounded()) }
         counts = Array(repeating: 0, count: upperBounds.count + 1)
+        high = limits.first ?? .max
     }
 
     mutating func add(_ value: TimeSpan, count: Int64 = 1) {
-        find(value)
+        if value.nanoseconds <= low || value.nanoseconds > high { find(value) }
         counts[recent] += count
     }
 
     private mutating func find(_ value: TimeSpan) {
         while recent > 0, value.nanoseconds <= limits[recent - 1] { recent -= 1 }
         while recent < limits.count, value.nanoseconds > limits[recent] { recent += 1 }
+        low = recent == 0 ? .min : limits[recent - 1]
+        high = recent == limits.count ? .max : limits[recent]
     }
 
     /// As a scrape shows it.

@@ -9,8 +9,8 @@ struct EngineCounters {
     var promptTokens: Int64 = 0
     var completed: Int64 = 0
     var preemptions: Int64 = 0
-    var ttft = BucketCounter(upperBounds: BucketCounts.ttftBounds)
-    var itl = BucketCounter(upperBounds: BucketCounts.itlBounds)
+    var ttft = BucketCounter.ttft
+    var itl = BucketCounter.itl
     /// First tokens since the timeline last looked.
     var interval = Interval()
     /// The largest features of any step so far.

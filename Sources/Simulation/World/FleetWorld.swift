@@ -60,13 +60,16 @@ struct FleetWorld {
 
     /// Plays the pools up to and with `limit`, side by side where there are threads: nothing of one reaches another.
     private mutating func advancePools(through limit: Instant) {
-        guard options.threads > 1, pools.count > 1 else {
-            for index in pools.indices { pools[index].advance(through: limit) }
+        let due = pools.indices.filter { pools[$0].nextTime <= limit }
+        guard options.threads > 1, due.count > 1 else {
+            for index in due { pools[index].advance(through: limit) }
             return
         }
+        // The busiest first, so that the threads end together.
+        let order = due.sorted { (pools[$0].recentArrivals, $1) > (pools[$1].recentArrivals, $0) }
         pools.withUnsafeMutableBufferPointer { pools in
             let shared = SharedPools(pools: pools)
-            DispatchQueue.concurrentPerform(iterations: pools.count) { shared.pools[$0].advance(through: limit) }
+            DispatchQueue.concurrentPerform(iterations: order.count) { shared.pools[order[$0]].advance(through: limit) }
         }
     }
 

@@ -50,6 +50,9 @@ struct SimulatedPool {
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
 
+    /// Requests that came in the last stretch that was played.
+    private(set) var recentArrivals: Int64 = 0
+
     // What the gateway counts.
     var arrivedRequests: Int64 = 0
     var arrivedPromptTokens: Int64 = 0
@@ -107,6 +110,8 @@ struct SimulatedPool {
     /// Plays everything up to and with `limit`. Of one nanosecond: arrivals first, then engines in order of their
     /// positions, then clients at the gateway.
     mutating func advance(through limit: Instant) {
+        let before = arrivedRequests
+        defer { recentArrivals = arrivedRequests - before }
         while true {
             let engine = Instant(nanoseconds: timers.leastKey)
             let next = min(engine, heldDeadline)
