@@ -81,7 +81,7 @@ let package = Package(
             name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         .testTarget(name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Serving"]),
         .testTarget(name: "ArchitectureTests"),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "Randomness"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),

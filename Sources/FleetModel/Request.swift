@@ -14,13 +14,19 @@ public struct Arrival: Hashable, Sendable {
     public var tenant: Int32
     /// Index into the scenario's SLO classes.
     public var sloClass: Int32
+    /// What other requests may have of the same tokens; `none` where none has.
+    public var content: PromptContent
 
-    public init(time: Instant, promptTokens: Int32, outputTokens: Int32, tenant: Int32, sloClass: Int32) {
+    public init(
+        time: Instant, promptTokens: Int32, outputTokens: Int32, tenant: Int32, sloClass: Int32,
+        content: PromptContent = .none
+    ) {
         self.time = time
         self.promptTokens = promptTokens
         self.outputTokens = outputTokens
         self.tenant = tenant
         self.sloClass = sloClass
+        self.content = content
     }
 }
 

@@ -7,7 +7,8 @@ import Units
 ///
 /// - Source: vLLM metric names, `vllm:num_requests_running`, `vllm:num_requests_waiting`, `vllm:kv_cache_usage_perc`,
 ///   `vllm:prompt_tokens_total`, `vllm:generation_tokens_total`, `vllm:request_success_total`,
-///   `vllm:num_preemptions_total`, `vllm:time_to_first_token_seconds`, `vllm:inter_token_latency_seconds`.
+///   `vllm:num_preemptions_total`, `vllm:time_to_first_token_seconds`, `vllm:inter_token_latency_seconds`,
+///   `vllm:prefix_cache_queries_total`, `vllm:prefix_cache_hits_total`.
 public struct ReplicaSample: Hashable, Sendable, Codable {
     public var pool: PoolID
     public var replica: ReplicaID
@@ -23,12 +24,16 @@ public struct ReplicaSample: Hashable, Sendable, Codable {
     public var preemptions: Double?
     public var ttft: BucketCounts?
     public var itl: BucketCounts?
+    /// Tokens of prompts that looked in the prefix cache, and those found there; `nil` without one.
+    public var prefixCacheQueries: Double?
+    public var prefixCacheHits: Double?
 
     public init(
         pool: PoolID, replica: ReplicaID, time: Instant, runningSequences: Double? = nil,
         waitingRequests: Double? = nil, kvUtilization: Double? = nil, promptTokens: Double? = nil,
         generationTokens: Double? = nil, completedRequests: Double? = nil, preemptions: Double? = nil,
-        ttft: BucketCounts? = nil, itl: BucketCounts? = nil
+        ttft: BucketCounts? = nil, itl: BucketCounts? = nil, prefixCacheQueries: Double? = nil,
+        prefixCacheHits: Double? = nil
     ) {
         self.pool = pool
         self.replica = replica
@@ -42,6 +47,8 @@ public struct ReplicaSample: Hashable, Sendable, Codable {
         self.preemptions = preemptions
         self.ttft = ttft
         self.itl = itl
+        self.prefixCacheQueries = prefixCacheQueries
+        self.prefixCacheHits = prefixCacheHits
     }
 }
 

@@ -1,5 +1,6 @@
 import Collections
 import EngineModel
+import FleetModel
 
 /// Index of a sequence in its batcher; used again after the sequence has left.
 public typealias SequenceSlot = Int
@@ -46,6 +47,7 @@ public struct Batcher: Sendable {
     /// Sequences in the running batch, the one being prefilled included.
     public private(set) var runningCount = 0
     public private(set) var waitingCount = 0
+    /// Blocks that can be taken, those that a prefix cache would evict for it included.
     public private(set) var freeBlocks: Int
 
     private var sequences: [Sequence] = []
@@ -71,11 +73,14 @@ public struct Batcher: Sendable {
     private var isBudgetTaken = false
     /// Steps planned and not yet advanced.
     private var planned: Int64 = 0
+    /// `nil` where prompts are always computed.
+    private(set) var cache: PrefixCache?
 
     public init(configuration: BatcherConfiguration) {
         self.configuration = configuration
         freeBlocks = configuration.totalBlocks
         residues = Array(repeating: 0, count: configuration.blockSize)
+        if configuration.prefixCaching { cache = PrefixCache(blockSize: configuration.blockSize) }
     }
 
     // MARK: - Sequences come and go
@@ -85,7 +90,10 @@ public struct Batcher: Sendable {
     /// - Parameters:
     ///   - promptTokens: At least 1 and below `maxContext`.
     ///   - priority: A smaller number is served first; equals are served in order of arrival.
-    public mutating func submit(promptTokens: Int, priority: Int = 0) -> SequenceSlot {
+    ///   - content: What a prefix cache may find of it; its shared text is no longer than the prompt.
+    public mutating func submit(
+        promptTokens: Int, priority: Int = 0, content: PromptContent = .none
+    ) -> SequenceSlot {
         precondition(
             promptTokens >= 1 && promptTokens < configuration.maxContext,
             "a prompt of \(promptTokens) tokens in a context of \(configuration.maxContext)")
@@ -98,6 +106,7 @@ public struct Batcher: Sendable {
             slot = sequences.count
             sequences.append(sequence)
         }
+        if cache != nil { cache!.submit(slot, content, promptTokens: promptTokens) }
         lanes[lane(for: priority)].queue.append(slot)
         waitingCount += 1
         return slot
@@ -107,7 +116,7 @@ public struct Batcher: Sendable {
     /// While one prompt takes the whole budget, none can.
     public var admitsMore: Bool { runningCount < configuration.maxSequences && !isBudgetTaken }
 
-    /// Takes out a running sequence that has all its tokens, and frees its blocks.
+    /// Takes out a running sequence that has all its tokens, and frees its blocks: with a prefix cache, at `nextStep`.
     ///
     /// - Precondition: no step is planned and unfinished.
     public mutating func finish(_ slot: SequenceSlot) {
@@ -146,7 +155,18 @@ public struct Batcher: Sendable {
         return sequence.state == .decoding ? context(of: slot) - sequence.promptTokens + 1 : sequence.generated
     }
 
-    /// Used over all blocks. Range: 0...1.
+    /// Blocks of a running sequence that are in no prefix cache.
+    func ownBlocks(of slot: SequenceSlot) -> Int {
+        let sequence = sequences[slot]
+        let computed = sequence.state == .decoding ? context(of: slot) : sequence.target
+        let planned = sequence.state == .decoding && self.planned > 0 ? 1 : 0
+        return configuration.blocks(for: computed + planned) - (cache?.namedBlocks(of: slot) ?? 0)
+    }
+
+    /// What prompts found in the prefix cache; `nil` without one.
+    public var prefixCache: PrefixCacheCounts? { cache?.counts }
+
+    /// Used over all blocks; one that is cached and that nobody holds counts as free. Range: 0...1.
     public var kvUtilization: Double {
         Double(configuration.totalBlocks - freeBlocks) / Double(configuration.totalBlocks)
     }
@@ -162,6 +182,7 @@ public struct Batcher: Sendable {
         if !preempted.isEmpty { preempted.removeAll(keepingCapacity: true) }
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
+        if cache != nil { cache!.settleDepartures(free: &freeBlocks) }
         while residues[turn] > freeBlocks { preemptLast() }
         freeBlocks -= residues[turn]
 
@@ -237,21 +258,31 @@ public struct Batcher: Sendable {
         while budget > 0, runningCount < configuration.maxSequences, let slot = firstWaiting() {
             let target = sequences[slot].promptTokens + sequences[slot].generated
             let blocks = configuration.blocks(for: target)
-            guard blocks <= freeBlocks else { return }
+            guard let found = takeBlocks(blocks, for: slot, tokens: target) else { return }
             removeFirstWaiting()
-            freeBlocks -= blocks
-            let tokens = min(target, budget)
+            let tokens = min(target - found, budget)
             budget -= tokens
-            features.addChunk(tokens: Int64(tokens), context: 0)
+            features.addChunk(tokens: Int64(tokens), context: Int64(found))
             sequences[slot].state = .prefilling
+            sequences[slot].computed = found
             sequences[slot].target = target
             appendToRunning(slot)
             admitted.append(slot)
-            if tokens < target {
+            if found + tokens < target {
                 partial = slot
                 partialChunk = tokens
             }
         }
+    }
+
+    /// Takes the blocks of a whole prompt.
+    ///
+    /// - Returns: Its tokens that are computed already; `nil` when too few blocks are free.
+    private mutating func takeBlocks(_ blocks: Int, for slot: SequenceSlot, tokens: Int) -> Int? {
+        if cache != nil { return cache!.admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks) }
+        guard blocks <= freeBlocks else { return nil }
+        freeBlocks -= blocks
+        return 0
     }
 
     /// The tokens that the planned step computes of a prompt: all that is left of it, unless it is the open one.
@@ -264,7 +295,7 @@ public struct Batcher: Sendable {
     private func stepsLike(_ features: StepFeatures, limit: Int64) -> Int64 {
         var steps = limit
         if !features.isDecodeOnly {
-            guard isBudgetTaken else { return 0 }
+            guard isBudgetTaken, cache == nil || !cache!.hasDuplicates(aheadOf: partial) else { return 0 }
             let sequence = sequences[partial]
             steps = min(steps, Int64((sequence.target - sequence.computed) / partialChunk - 1))
         }
@@ -279,6 +310,7 @@ public struct Batcher: Sendable {
 
     private mutating func finishChunk(of slot: SequenceSlot, steps: Int) {
         sequences[slot].computed += chunk(of: slot) * steps
+        if cache != nil { cache!.complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
         guard sequences[slot].computed == sequences[slot].target else { return }
         if partial == slot { partial = Sequence.none }
         sequences[slot].state = .decoding
@@ -341,6 +373,7 @@ public struct Batcher: Sendable {
         }
         let generated = generatedTokens(of: victim)
         removeFromRunning(victim)
+        if cache != nil { cache!.settleDepartures(free: &freeBlocks) }
         sequences[victim].generated = generated
         sequences[victim].computed = 0
         sequences[victim].state = .waiting
@@ -367,9 +400,9 @@ public struct Batcher: Sendable {
             decodeCount -= 1
             decodeContext -= Int64(context)
             residues[residue(context: context, step: stepCount)] -= 1
-            freeBlocks += configuration.blocks(for: context)
+            giveBack(configuration.blocks(for: context), of: slot, computed: context)
         case .prefilling:
-            freeBlocks += configuration.blocks(for: sequence.target)
+            giveBack(configuration.blocks(for: sequence.target), of: slot, computed: sequence.computed)
             if partial == slot { partial = Sequence.none }
         case .waiting, .cancelled, .free:
             preconditionFailure("sequence \(slot) is not running")
@@ -385,6 +418,10 @@ public struct Batcher: Sendable {
             sequences[sequence.next].previous = sequence.previous
         }
         runningCount -= 1
+    }
+
+    private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
+        if cache == nil { freeBlocks += blocks } else { cache!.leave(slot, tokens: tokens, blocks: blocks) }
     }
 
     private mutating func recycle(_ slot: SequenceSlot) {

@@ -10,11 +10,14 @@ public struct BatcherConfiguration: Hashable, Sendable, Codable {
     public var totalBlocks: Int
     /// The longest context, prompt and output together (`max_model_len`). At most what the blocks hold.
     public var maxContext: Int
+    /// Whether prompts use what is cached of earlier ones (`enable_prefix_caching`).
+    public var prefixCaching: Bool
 
     /// - Precondition: all are positive; `maxSequences <= maxBatchedTokens`, so that a decode never waits for budget;
     ///   and `maxContext` fits the blocks, so that a sequence alone can always finish.
     public init(
-        maxBatchedTokens: Int = 2048, maxSequences: Int = 256, blockSize: Int = 16, totalBlocks: Int, maxContext: Int
+        maxBatchedTokens: Int = 2048, maxSequences: Int = 256, blockSize: Int = 16, totalBlocks: Int, maxContext: Int,
+        prefixCaching: Bool = false
     ) {
         precondition(
             blockSize > 0 && totalBlocks > 0 && maxSequences > 0 && maxContext > 0,
@@ -30,6 +33,7 @@ public struct BatcherConfiguration: Hashable, Sendable, Codable {
         self.blockSize = blockSize
         self.totalBlocks = totalBlocks
         self.maxContext = maxContext
+        self.prefixCaching = prefixCaching
     }
 
     /// Blocks that hold `tokens` tokens.

@@ -1,5 +1,6 @@
 import FleetModel
 import Pricing
+import Serving
 import Simulation
 import Statistics
 import Units
@@ -37,7 +38,7 @@ public struct Measurement: Hashable, Sendable {
 
 extension RunResult {
     /// Every number of the run that a summary holds, in its order. The same scenario yields the same paths, but for
-    /// capacity types that a run did not use.
+    /// capacity types that a run did not use; `prefix_cache` is there where a pool caches.
     public var measurements: [Measurement] {
         var list: [Measurement] = []
         func add(_ keys: String..., quantity: Measurement.Quantity) { list.append(Measurement(keys, quantity)) }
@@ -59,6 +60,11 @@ extension RunResult {
             add(name, "p99", quantity: .milliseconds(histogram.quantile(0.99)))
         }
         add("preemptions", quantity: .count(preemptions))
+        if let prefixCache {
+            add("prefix_cache", "queries", quantity: .count(prefixCache.queries))
+            add("prefix_cache", "hits", quantity: .count(prefixCache.hits))
+            add("prefix_cache", "hit_rate", quantity: prefixCache.rate.map { .number($0) } ?? .absent)
+        }
         add("slo", "attainment", quantity: .number(attainment))
         for result in sloClasses {
             add("slo", "by_class", result.sloClass.name, "arrived", quantity: .count(result.arrived))
@@ -82,6 +88,12 @@ extension RunResult {
         add("scaling", "changes", quantity: .count(scaling.changes))
         add("scaling", "reversals", quantity: .count(scaling.reversals))
         return list
+    }
+
+    /// What prompts found in the prefix caches of all pools that have some; `nil` where none has.
+    public var prefixCache: PrefixCacheCounts? {
+        let caches = pools.compactMap(\.prefixCache)
+        return caches.isEmpty ? nil : caches.reduce(into: PrefixCacheCounts()) { $0 += $1 }
     }
 
     /// The share of all requests that met every target of their class. 1 when nothing arrived.

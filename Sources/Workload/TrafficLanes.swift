@@ -9,12 +9,17 @@ struct SyntheticLane {
     private let outputs: LengthSampler
     private let tenants: TenantChoice
     private let sloClass: Int32
+    /// What prompts have in common, and the conversations under way; `nil` where there is none.
+    private var laws: TurnLaws?
+    private var sessions: OpenSessions?
     private let start: Instant
     private var cursor: RateCursor
     private let arrivals: RandomGenerator
     private let requests: RandomGenerator
-    /// Number of the next request in this source.
+    /// Number of the next request in this source; with sessions, of the next conversation.
     private var index = 0
+    /// When that one comes.
+    private var following: Instant?
     /// When the next request comes; `nil` when none does before the end.
     private(set) var time: Instant?
 
@@ -26,25 +31,69 @@ struct SyntheticLane {
         tenants = TenantChoice(source.tenants)
         sloClass = Int32(source.sloClass)
         self.start = start
-        cursor = RateCursor(source.rate, limit: duration)
+        let rate = source.sessions.map { source.rate.scaled(by: 1 / $0.turns) } ?? source.rate
+        cursor = RateCursor(rate, limit: duration)
+        if source.sharedPrefix != nil || source.sessions != nil {
+            laws = TurnLaws(
+                prompts: prompts, outputs: outputs,
+                contents: ContentSampler(source.sharedPrefix, source: source.name, streams: streams), sloClass: sloClass
+            )
+        }
+        sessions = source.sessions.map {
+            OpenSessions($0, source: source, streams: streams, end: start + duration)
+        }
         arrivals = streams.generator("arrivals", source.name)
         requests = streams.generator("requests", source.name)
         arrivals.seek(to: 0)
-        time = cursor.advance(by: gaps.first(arrivals)).map { start + $0 }
+        following = cursor.advance(by: gaps.first(arrivals)).map { start + $0 }
+        time = following
     }
 
     /// The request that comes at `time`; then moves on to the one after it.
     ///
     /// Draws are sought by the request's number, so copies of a lane that share generators draw the same.
     mutating func next(at time: Instant) -> Arrival {
+        if let laws { return next(at: time, laws) }
         requests.seek(to: index)
         let prompt = prompts.tokens(at: requests.uniform())
         let output = outputs.tokens(at: requests.uniform())
         let tenant = tenants.only ?? tenants.tenant(at: requests.uniform())
+        moveOn()
+        self.time = following
+        return Arrival(time: time, promptTokens: prompt, outputTokens: output, tenant: tenant, sloClass: sloClass)
+    }
+
+    private mutating func moveOn() {
         index += 1
         arrivals.seek(to: index)
-        self.time = cursor.advance(by: gaps.next(arrivals)).map { start + $0 }
-        return Arrival(time: time, promptTokens: prompt, outputTokens: output, tenant: tenant, sloClass: sloClass)
+        following = cursor.advance(by: gaps.next(arrivals)).map { start + $0 }
+    }
+
+    /// The same where prompts have something in common: what is drawn besides is drawn behind the rest.
+    private mutating func next(at time: Instant, _ laws: TurnLaws) -> Arrival {
+        let arrival: Arrival
+        if let first = sessions?.first, following.map({ first <= $0 }) ?? true {
+            arrival = sessions!.next(laws)
+        } else {
+            requests.seek(to: index)
+            let prompt = prompts.tokens(at: requests.uniform())
+            let output = outputs.tokens(at: requests.uniform())
+            let tenant = tenants.tenant(at: requests.uniform())
+            let variant = laws.contents.variant(at: requests.uniform())
+            if sessions == nil {
+                arrival = Arrival(
+                    time: time, promptTokens: max(prompt, laws.contents.sharedTokens + 1), outputTokens: output,
+                    tenant: tenant, sloClass: sloClass,
+                    content: laws.contents.content(tenant: tenant, variant: variant, number: index))
+            } else {
+                let turns = sessions!.turns(at: requests.uniform())
+                arrival = sessions!.open(
+                    session: index, at: time, turns: turns, tenant: tenant, variant: variant, laws)
+            }
+            moveOn()
+        }
+        self.time = [following, sessions?.first].compactMap(\.self).min()
+        return arrival
     }
 }
 

@@ -17,17 +17,21 @@ public struct TrafficSource: Hashable, Sendable, Codable {
     public var sloClass: Int
     public var arrivals: ArrivalProcess
     public var rate: RateProfile
-    /// Tokens of a prompt.
+    /// Tokens of a prompt; with sessions, of a new message.
     public var promptTokens: LengthDistribution
     /// Tokens of an answer, drawn independently of the prompt.
     public var outputTokens: LengthDistribution
     /// How well these parameters are known; `nil` takes them as exact.
     public var evidence: DemandEvidence?
+    /// What prompts start with in common; `nil` for nothing.
+    public var sharedPrefix: SharedPrefix?
+    /// The conversations that requests are turns of; `nil` where each stands alone.
+    public var sessions: Sessions?
 
     public init(
         name: String, pool: PoolID, tenants: [TenantShare], sloClass: Int = 0, arrivals: ArrivalProcess = .poisson,
         rate: RateProfile, promptTokens: LengthDistribution, outputTokens: LengthDistribution,
-        evidence: DemandEvidence? = nil
+        evidence: DemandEvidence? = nil, sharedPrefix: SharedPrefix? = nil, sessions: Sessions? = nil
     ) {
         self.name = name
         self.pool = pool
@@ -38,6 +42,8 @@ public struct TrafficSource: Hashable, Sendable, Codable {
         self.promptTokens = promptTokens
         self.outputTokens = outputTokens
         self.evidence = evidence
+        self.sharedPrefix = sharedPrefix
+        self.sessions = sessions
     }
 
     /// What makes the source unusable, in words that follow its name; `nil` when nothing does.
@@ -45,6 +51,10 @@ public struct TrafficSource: Hashable, Sendable, Codable {
         if let problem = TenantShare.problem(of: tenants) ?? arrivals.problem ?? rate.problem { return problem }
         if let problem = promptTokens.problem { return "prompt tokens: \(problem)" }
         if let problem = outputTokens.problem { return "output tokens: \(problem)" }
+        if let problem = sharedPrefix?.problem ?? sessions?.problem { return problem }
+        if let prefix = sharedPrefix, let maximum = promptTokens.maximum, maximum <= prefix.tokens {
+            return "prompts of at most \(maximum) tokens that start with \(prefix.tokens)"
+        }
         return nil
     }
 }

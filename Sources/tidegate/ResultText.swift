@@ -72,7 +72,8 @@ enum ResultText {
     private static func clairvoyant(_ comparison: Comparison) -> [String] {
         guard let bound = comparison.clairvoyant else {
             return [
-                "clairvoyant bound: none, because by the profile no plan within the pools' bounds keeps the promise"
+                "clairvoyant bound: none, because by the profile no plan within the pools' bounds keeps the promise, or a "
+                    + "pool caches prefixes, which the profile does not know of"
             ]
         }
         let ratios = comparison.rows.compactMap { row in

@@ -3,7 +3,7 @@ import Serving
 import Testing
 
 /// Draws that a seed fixes (SplitMix64; Steele, Lea, Flood, OOPSLA 2014).
-private struct Draws: RandomNumberGenerator {
+struct Draws: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

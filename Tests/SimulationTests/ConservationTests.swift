@@ -1,6 +1,7 @@
 import FleetModel
 import Foundation
 import Pricing
+import Serving
 import Testing
 import Units
 
@@ -16,6 +17,7 @@ import Units
         var seen = OutcomeCounts()
         var changes: Int64 = 0
         var preemptions: Int64 = 0
+        var cached = PrefixCacheCounts()
         for seed in 0..<UInt64(Self.count) {
             let random = RandomScenario(seed: seed)
             var world = try FleetWorld(
@@ -33,6 +35,10 @@ import Units
             check(result, seed: seed)
             changes += result.scaling.changes
             preemptions += result.preemptions
+            for counts in result.pools.compactMap(\.prefixCache) {
+                #expect(counts.hits <= counts.queries, "seed \(seed)")
+                cached += counts
+            }
             seen.rejectedQueueFull += result.outcomes.rejectedQueueFull
             seen.rejectedTooLong += result.outcomes.rejectedTooLong
             seen.failedTimeout += result.outcomes.failedTimeout
@@ -44,6 +50,7 @@ import Units
         #expect(seen.failedTimeout > 100 && seen.failedReplicaLost > 10)
         #expect(seen.unfinished > 10)
         #expect(changes > 200 && preemptions > 10)
+        #expect(cached.hits > 1_000_000 && cached.queries > 2 * cached.hits)
     }
 
     private func check(_ result: RunResult, seed: UInt64) {

@@ -8,12 +8,14 @@ import Units
     @Test func `the simulated engine equals a plain one to the nanosecond`() {
         var preemptions: Int64 = 0
         var timeouts = 0
+        var caches: [PlainPrefixCache] = []
         for seed in 1...UInt64(1000) {
             let world = SmallWorld(seed: seed)
             var plain = PlainEngine(world)
             plain.play()
             preemptions += plain.preemptions
             timeouts += plain.records.count { $0.outcome == .failedTimeout }
+            if plain.cache.isOn { caches.append(plain.cache) }
             guard let difference = difference(in: world) else { continue }
             let smallest = shrunk(world)
             Issue.record(
@@ -29,6 +31,11 @@ import Units
         // The worlds are only worth something while they reach the rare paths.
         #expect(preemptions > 100)
         #expect(timeouts > 100)
+        #expect(caches.count { $0.hits > 0 } > 200)
+        #expect(caches.count { $0.evictions > 0 } > 200)
+        #expect(caches.count { $0.duplicates > 0 } > 100)
+        #expect(caches.count { $0.preemptedHits > 0 } > 50)
+        #expect(caches.count { $0.cancelledHits > 0 } > 50)
     }
 
     @Test func `looking at an engine changes nothing it does`() {
@@ -54,6 +61,11 @@ import Units
         if plain.steps != counters.steps { return "steps: plain \(plain.steps), simulated \(counters.steps)" }
         if plain.preemptions != counters.preemptions {
             return "preemptions: plain \(plain.preemptions), simulated \(counters.preemptions)"
+        }
+        if let counts = fast.engine.batcher.prefixCache,
+            counts.queries != plain.cache.queries || counts.hits != plain.cache.hits
+        {
+            return "prefix cache: plain \(plain.cache.hits) of \(plain.cache.queries), simulated \(counts)"
         }
         let busy = fast.engine.busy(at: fast.end)
         if plain.busy != busy { return "busy: plain \(plain.busy), simulated \(busy)" }

@@ -18,6 +18,9 @@ struct PlainEngine {
         var cached = 0
         var target = 0
         var generated = 0
+        /// Names of its first blocks that are in the prefix cache.
+        var names: [PlainPrefixCache.Name] = []
+        var wasPreempted = false
         var isDecoding: Bool { target > 0 && cached >= target }
     }
 
@@ -25,7 +28,7 @@ struct PlainEngine {
     var records: [RequestRecord]
     var waiting: [Sequence] = []
     var running: [Sequence] = []
-    var freeBlocks: Int
+    var cache: PlainPrefixCache
     var clock = FineTime(.epoch)
     var steps: Int64 = 0
     var preemptions: Int64 = 0
@@ -37,7 +40,8 @@ struct PlainEngine {
     init(_ world: SmallWorld) {
         self.world = world
         records = world.requests.map { _ in RequestRecord() }
-        freeBlocks = world.limits.totalBlocks
+        cache = PlainPrefixCache(
+            isOn: world.limits.prefixCaching, blockSize: world.limits.blockSize, unnamed: world.limits.totalBlocks)
         noise = world.noise
     }
 
@@ -62,7 +66,7 @@ struct PlainEngine {
             features.decodeContext += Int64(running[index].cached)
             let more = blocks(for: running[index].cached + 1) - running[index].blocks
             running[index].blocks += more
-            freeBlocks -= more
+            cache.take(more)
         }
         var budget = world.limits.maxBatchedTokens - Int(features.decodeSequences)
         var chunks: [Int: Int] = [:]
@@ -75,11 +79,13 @@ struct PlainEngine {
         while !hasPreempted, budget > 0, running.count < world.limits.maxSequences, var next = waiting.first {
             next.target = next.request.prompt + next.generated
             next.blocks = blocks(for: next.target)
-            guard next.blocks <= freeBlocks else { break }
+            next.names = cache.find(next.request.content, tokens: next.target)
+            guard cache.admit(next.names, next.blocks) else { break }
+            next.cached = next.names.count * world.limits.blockSize
+            cache.count(next)
             waiting.removeFirst()
-            freeBlocks -= next.blocks
-            let chunk = min(budget, next.target)
-            features.addChunk(tokens: Int64(chunk), context: 0)
+            let chunk = min(budget, next.target - next.cached)
+            features.addChunk(tokens: Int64(chunk), context: Int64(next.cached))
             chunks[next.id] = chunk
             budget -= chunk
             running.append(next)
@@ -91,7 +97,10 @@ struct PlainEngine {
         expire { $0 < now }
         finishStep(chunks: chunks, at: now)
         expire { $0 == now }
-        for sequence in running where records[sequence.id].outcome != nil { freeBlocks += sequence.blocks }
+        for sequence in running where records[sequence.id].outcome != nil {
+            if records[sequence.id].outcome == .failedTimeout, !sequence.names.isEmpty { cache.cancelledHits += 1 }
+            release(sequence)
+        }
         running.removeAll { records[$0.id].outcome != nil }
         waiting.removeAll { records[$0.id].outcome != nil }
     }
@@ -100,6 +109,10 @@ struct PlainEngine {
     private mutating func finishStep(chunks: [Int: Int], at now: Instant) {
         for index in running.indices {
             running[index].cached += chunks[running[index].id] ?? 1
+            if chunks[running[index].id] != nil {
+                cache.register(
+                    &running[index].names, of: running[index].request.content, tokens: running[index].cached)
+            }
             guard running[index].isDecoding else { continue }
             let id = running[index].id
             running[index].generated += 1
@@ -116,10 +129,12 @@ struct PlainEngine {
         var hasPreempted = false
         while true {
             let needed = running.filter(\.isDecoding).reduce(0) { $0 + blocks(for: $1.cached + 1) - $1.blocks }
-            guard needed > freeBlocks else { return hasPreempted }
+            guard needed > cache.free else { return hasPreempted }
             let lowest = running.map(\.request.priority).max()!
             var victim = running.remove(at: running.lastIndex { $0.request.priority == lowest }!)
-            freeBlocks += victim.blocks
+            release(victim)
+            victim.names = []
+            victim.wasPreempted = true
             victim.blocks = 0
             victim.cached = 0
             victim.target = 0
@@ -127,6 +142,10 @@ struct PlainEngine {
             preemptions += 1
             hasPreempted = true
         }
+    }
+
+    private mutating func release(_ sequence: Sequence) {
+        cache.release(sequence.names, of: sequence.request.content, tokens: sequence.cached, sequence.blocks)
     }
 
     // MARK: - Clients

@@ -66,6 +66,7 @@ struct RandomScenario {
         scenario.priceBook.prices[0].rate.nanodollars = Int64(pick(1...2_000_000_000)) * 37
         scenario.priceBook.prices[0].billing = BillingRule(
             increment: choose([.seconds(1), .hours(1)]), minimum: choose([.zero, .minutes(1)]))
+        if seed % 2 == 0 { Self.shareContents(of: &scenario, seed: seed) }
         self.scenario = scenario
         policy = choose([
             PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
@@ -75,5 +76,22 @@ struct RandomScenario {
             PolicyChoice(label: "queue-depth", policy: "queue-depth", parameters: [:]),
             PolicyChoice(label: "lookahead", policy: "lookahead", parameters: [:]),
         ])
+    }
+
+    /// Lets pools cache prefixes, and gives their traffic shared texts and conversations.
+    private static func shareContents(of scenario: inout Scenario, seed: UInt64) {
+        let draw = RandomStreams(seed: seed).generator("random contents")
+        func choose<Value>(_ values: [Value]) -> Value { values[draw.uniform(below: values.count)] }
+        for index in scenario.pools.indices {
+            scenario.pools[index].batcher.prefixCaching = choose([true, true, false])
+        }
+        for index in scenario.sources.indices {
+            scenario.sources[index].sharedPrefix = choose([
+                nil, SharedPrefix(tokens: choose([7, 100, 400]), variants: choose([1, 5]), zipf: choose([0, 1])),
+            ])
+            scenario.sources[index].sessions = choose([
+                nil, Sessions(turns: choose([1, 3, 8]), thinkTime: .seconds(choose([1, 20]))),
+            ])
+        }
     }
 }

@@ -15,6 +15,7 @@ struct SmallWorld {
         var output: Int
         var priority: Int
         var deadline: Instant
+        var content = PromptContent.none
     }
 
     var limits: BatcherConfiguration
@@ -66,6 +67,37 @@ struct SmallWorld {
                     ? .never : time + TimeSpan(nanoseconds: Int64(pick(1...patience))))
         }
         scrapes = (0..<pick(0...20)).map { _ in Instant(nanoseconds: Int64(pick(0...(now + 20_000)))) }.sorted()
+        if seed % 2 == 0 { shareContents(seed: seed) }
+    }
+
+    /// Lets the replica cache prefixes, and gives requests shared texts and conversations: few, so that they meet.
+    private mutating func shareContents(seed: UInt64) {
+        let draw = RandomStreams(seed: seed).generator("small world contents")
+        func pick(_ range: ClosedRange<Int>) -> Int { range.lowerBound + draw.uniform(below: range.count) }
+        limits.prefixCaching = true
+        let conversations = pick(1...4)
+        let sharedTokens = (0...1).map { _ in pick(1...(limits.maxContext / 2)) }
+        // Many requests more, of the same kinds, so that what one left is there for another.
+        let more = pick(0...3)
+        for _ in 0..<more {
+            let gap = TimeSpan(nanoseconds: Int64(pick(0...60_000)))
+            let last = requests.last!.time
+            for request in requests.prefix(14) {
+                var again = request
+                let delay = last + gap - request.time
+                again.time = request.time + delay
+                if again.deadline != .never { again.deadline = again.deadline + delay }
+                requests.append(again)
+            }
+        }
+        for index in requests.indices where pick(0...6) > 0 {
+            let text = pick(0...2)
+            let tokens = text == 0 ? 0 : sharedTokens[text - 1]
+            guard tokens <= requests[index].prompt else { continue }
+            let own = pick(0...conversations)
+            requests[index].content = PromptContent(
+                shared: UInt64(text), sharedTokens: tokens, own: own == 0 ? 0 : UInt64(text * 100 + own))
+        }
     }
 
     /// Plays the world on the engine that the simulator uses.
@@ -88,7 +120,7 @@ struct SmallWorld {
                 // The tenant carries the request's number through the engine.
                 let sent = Arrival(
                     time: now, promptTokens: Int32(request.prompt), outputTokens: Int32(request.output),
-                    tenant: Int32(next), sloClass: 0)
+                    tenant: Int32(next), sloClass: 0, content: request.content)
                 engine.submit(InFlight(arrival: sent, deadline: request.deadline), priority: request.priority, at: now)
                 next += 1
             } else if event == now {

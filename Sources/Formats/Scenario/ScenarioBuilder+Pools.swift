@@ -88,6 +88,7 @@ extension ScenarioBuilder {
         let blockSize = map.optional("block_size", .count(1...4096), default: 16)
         let kvTokens = map.optional("kv_tokens", tokens)
         let maxContext = map.optional("max_context", .count(1...1_000_000_000))
+        let caching = map.choice("prefix_caching", [("true", true), ("false", false)], default: false)
         guard sequences <= batched else {
             file.error(
                 map.position(of: "max_num_seqs"), "max_num_seqs \(sequences) exceeds max_num_batched_tokens \(batched)",
@@ -107,7 +108,7 @@ extension ScenarioBuilder {
         }
         return BatcherConfiguration(
             maxBatchedTokens: Int(batched), maxSequences: Int(sequences), blockSize: Int(blockSize),
-            totalBlocks: Int(blocks), maxContext: Int(context))
+            totalBlocks: Int(blocks), maxContext: Int(context), prefixCaching: caching)
     }
 
     /// Each stage as the scenario states it, else as the profile measured it; one that neither knows is an error.

@@ -111,10 +111,20 @@ extension ScenarioBuilder {
         let output = map.requiredNode("output_tokens", example: "{lognormal: {p50: 130, p99: 600}}")
             .flatMap { readLengths($0, "output tokens") }
         let evidence = readEvidence(map)
+        let prefix = readSharedPrefix(map)
+        let sessions = readSessions(map)
         guard let arrivals, let rate, let prompt, let output else { return nil }
+        if let prefix, let maximum = prompt.maximum, maximum <= prefix.tokens {
+            file.error(
+                map.position(of: "shared_prefix"),
+                "prompts of \(map.what) have at most \(maximum) tokens and start with a shared prefix of \(prefix.tokens)",
+                fix: "raise the 'maximum' of prompt_tokens above \(prefix.tokens) or shorten the prefix")
+            return nil
+        }
         let source = TrafficSource(
             name: parts.name, pool: parts.pool, tenants: parts.shares, sloClass: parts.sloClass, arrivals: arrivals,
-            rate: rate, promptTokens: prompt, outputTokens: output, evidence: evidence)
+            rate: rate, promptTokens: prompt, outputTokens: output, evidence: evidence, sharedPrefix: prefix,
+            sessions: sessions)
         // What single keys cannot show, such as intervals that span centuries together; shares have been told.
         if !parts.shares.isEmpty, let problem = source.problem { file.error(map.position, "\(map.what): \(problem)") }
         if rate.isZero { file.warning(map.position(of: "rate"), "\(map.what) never sends a request: its rate is zero") }
@@ -134,8 +144,10 @@ extension ScenarioBuilder {
     }
 
     private func readTrace(_ map: MapReader, _ parts: TrafficParts, given: TimeSpan?) -> TraceTraffic? {
-        for key in ["arrivals", "rate", "prompt_tokens", "output_tokens", "estimated_from", "standard_errors"]
-        where map.has(key) {
+        for key in [
+            "arrivals", "rate", "prompt_tokens", "output_tokens", "estimated_from", "standard_errors", "shared_prefix",
+            "sessions",
+        ] where map.has(key) {
             file.error(
                 map.position(of: key), "\(map.what) has both a trace and '\(key)'",
                 fix: "the trace says when requests come and how long they are: leave '\(key)' out")

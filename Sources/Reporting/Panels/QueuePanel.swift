@@ -33,7 +33,13 @@ struct QueuePanel {
         return queue
             + (preempted > 0
                 ? " \(grouped(preempted)) sequences lost their KV blocks and were recomputed."
-                : " No sequence lost its KV blocks.")
+                : " No sequence lost its KV blocks.") + cached
+    }
+
+    /// What prompt caching saved; nothing where no pool caches.
+    private var cached: String {
+        guard let counts = content.result.prefixCache, let rate = counts.rate else { return "" }
+        return " Prompts found \(percent(rate, 1)) of their \(grouped(counts.queries)) tokens in the prefix cache."
     }
 
     private func drawing(of pool: PoolID, _ all: [TimelineRow]) -> HTML {

@@ -82,7 +82,8 @@ struct SimulatedEngine {
 
     /// A request arrives.
     mutating func submit(_ request: InFlight, priority: Int, at now: Instant) {
-        let slot = batcher.submit(promptTokens: Int(request.arrival.promptTokens), priority: priority)
+        let slot = batcher.submit(
+            promptTokens: Int(request.arrival.promptTokens), priority: priority, content: request.arrival.content)
         if slot == slots.count {
             slots.append(Slot(request: request))
         } else {

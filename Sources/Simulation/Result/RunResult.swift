@@ -1,6 +1,7 @@
 import FleetModel
 import Pricing
 import Scaling
+import Serving
 import Statistics
 import Units
 
@@ -123,13 +124,19 @@ public struct PoolResult: Hashable, Sendable, Codable {
     public var maxReplicas: Int
     public var steps: Int64
     public var busy: TimeSpan
+    /// What prompts found in the prefix caches; `nil` for a pool without.
+    public var prefixCache: PrefixCacheCounts?
 
-    public init(id: PoolID, meanReplicas: Double, maxReplicas: Int, steps: Int64, busy: TimeSpan) {
+    public init(
+        id: PoolID, meanReplicas: Double, maxReplicas: Int, steps: Int64, busy: TimeSpan,
+        prefixCache: PrefixCacheCounts? = nil
+    ) {
         self.id = id
         self.meanReplicas = meanReplicas
         self.maxReplicas = maxReplicas
         self.steps = steps
         self.busy = busy
+        self.prefixCache = prefixCache
     }
 }
 

@@ -164,7 +164,9 @@ extension SimulatedReplica {
             waitingRequests: Double(engine.waiting), kvUtilization: engine.batcher.kvUtilization,
             promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
             completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
-            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative)
+            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative,
+            prefixCacheQueries: engine.batcher.prefixCache.map { Double($0.queries) },
+            prefixCacheHits: engine.batcher.prefixCache.map { Double($0.hits) })
     }
 }
 

@@ -1,6 +1,7 @@
 import EngineModel
 import FleetModel
 import Pricing
+import Serving
 import Statistics
 import Units
 
@@ -48,7 +49,8 @@ extension FleetWorld {
         PoolResult(
             id: pool.id,
             meanReplicas: Double(pool.replicaNanoseconds) / Double((horizon - start).nanoseconds),
-            maxReplicas: pool.maxReplicas, steps: pool.totalSteps, busy: pool.busyAtHorizon)
+            maxReplicas: pool.maxReplicas, steps: pool.totalSteps, busy: pool.busyAtHorizon,
+            prefixCache: pool.prefixCache)
     }
 
     /// What a reader must know before believing the figures.
@@ -90,6 +92,14 @@ extension FleetWorld {
 
 extension SimulatedPool {
     var preemptions: Int64 { alive.reduce(endedPreemptions) { $0 + replicas[$1]!.engine.counters.preemptions } }
+
+    /// What prompts found in the caches of all replicas; `nil` where the pool has none.
+    var prefixCache: PrefixCacheCounts? {
+        guard configuration.batcher.prefixCaching else { return nil }
+        return alive.reduce(into: endedPrefixCache) { sum, position in
+            if let counts = replicas[position]!.engine.batcher.prefixCache { sum += counts }
+        }
+    }
 
     var totalSteps: Int64 { alive.reduce(endedSteps) { $0 + replicas[$1]!.engine.counters.steps } }
 

@@ -62,6 +62,7 @@ struct SimulatedPool {
     var endedSteps: Int64 = 0
     var endedBusy = TimeSpan.zero
     var endedPreemptions: Int64 = 0
+    var endedPrefixCache = PrefixCacheCounts()
 
     /// ∫ living replicas dt, in replica-nanoseconds, up to `countedAt`.
     var replicaNanoseconds: Int128 = 0

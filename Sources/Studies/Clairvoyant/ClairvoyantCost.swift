@@ -31,7 +31,7 @@ struct ClairvoyantFigures: Hashable, Sendable {
     var plan = USD.zero
 
     /// - Parameter result: Any run on the replication's traffic: all policies meet the same arrivals.
-    /// - Returns: `nil` when no plan keeps the promise by the profile.
+    /// - Returns: `nil` when no plan keeps the promise by the profile, or a pool caches prefixes.
     init?(_ result: RunResult, of scenario: Scenario) {
         for pool in scenario.pools.indices {
             guard let bound = ClairvoyantPool(pool, of: scenario, result: result)?.problem.bound() else { return nil }
@@ -69,9 +69,11 @@ struct ClairvoyantPool {
     /// Requests per second.
     let ratePerReplica: Double
 
-    /// - Returns: `nil` when a replica cannot answer a mean request within the promise at all.
+    /// - Returns: `nil` when a replica cannot answer a mean request within the promise at all, and for a pool that caches
+    ///   prefixes: by the profile alone it would seem to carry less than it does, and the bound would be none.
     init?(_ index: Int, of scenario: Scenario, result: RunResult) {
         let pool = scenario.pools[index]
+        guard !pool.batcher.prefixCaching else { return nil }
         let rows = result.timeline.filter { $0.pool == pool.id }
         guard let price = scenario.priceBook.price(of: pool.offering) else { return nil }
         let classes = Self.classes(of: pool.id, in: scenario)

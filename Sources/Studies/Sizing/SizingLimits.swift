@@ -59,7 +59,8 @@ struct SizingLimits {
 
     /// Whether the profile says that a mean request on an idle replica misses a target.
     private func isBeyondOneReplica(_ sloClass: SLOClass, _ pool: PoolConfiguration) -> Bool {
-        guard result.outcomes.completed > 0 else { return false }
+        // What a cached prompt takes, the profile alone does not tell.
+        guard result.outcomes.completed > 0, !pool.batcher.prefixCaching else { return false }
         let capacity = ReplicaCapacity(
             stepTime: pool.profile.stepTime,
             limits: ReplicaLimits(
