@@ -73,14 +73,16 @@ public struct Batcher: Sendable {
     private var isBudgetTaken = false
     /// Steps planned and not yet advanced.
     private var planned: Int64 = 0
-    /// `nil` where prompts are always computed.
+    /// `nil` where prompts are always computed. `isCaching` says so at less cost: asking the cache copies it.
     private(set) var cache: PrefixCache?
+    private let isCaching: Bool
 
     public init(configuration: BatcherConfiguration) {
         self.configuration = configuration
         freeBlocks = configuration.totalBlocks
         residues = Array(repeating: 0, count: configuration.blockSize)
-        if configuration.prefixCaching { cache = PrefixCache(blockSize: configuration.blockSize) }
+        isCaching = configuration.prefixCaching
+        if isCaching { cache = PrefixCache(blockSize: configuration.blockSize) }
     }
 
     // MARK: - Sequences come and go
@@ -106,7 +108,7 @@ public struct Batcher: Sendable {
             slot = sequences.count
             sequences.append(sequence)
         }
-        if cache != nil { cache!.submit(slot, content, promptTokens: promptTokens) }
+        if isCaching { cache!.submit(slot, content, promptTokens: promptTokens) }
         lanes[lane(for: priority)].queue.append(slot)
         waitingCount += 1
         return slot
@@ -182,7 +184,7 @@ public struct Batcher: Sendable {
         if !preempted.isEmpty { preempted.removeAll(keepingCapacity: true) }
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
-        if cache != nil { cache!.settleDepartures(free: &freeBlocks) }
+        if isCaching { cache!.settleDepartures(free: &freeBlocks) }
         while residues[turn] > freeBlocks { preemptLast() }
         freeBlocks -= residues[turn]
 
@@ -279,7 +281,7 @@ public struct Batcher: Sendable {
     ///
     /// - Returns: Its tokens that are computed already; `nil` when too few blocks are free.
     private mutating func takeBlocks(_ blocks: Int, for slot: SequenceSlot, tokens: Int) -> Int? {
-        if cache != nil { return cache!.admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks) }
+        if isCaching { return cache!.admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks) }
         guard blocks <= freeBlocks else { return nil }
         freeBlocks -= blocks
         return 0
@@ -295,7 +297,7 @@ public struct Batcher: Sendable {
     private func stepsLike(_ features: StepFeatures, limit: Int64) -> Int64 {
         var steps = limit
         if !features.isDecodeOnly {
-            guard isBudgetTaken, cache == nil || !cache!.hasDuplicates(aheadOf: partial) else { return 0 }
+            guard isBudgetTaken, !isCaching || !cache!.hasDuplicates(aheadOf: partial) else { return 0 }
             let sequence = sequences[partial]
             steps = min(steps, Int64((sequence.target - sequence.computed) / partialChunk - 1))
         }
@@ -310,7 +312,7 @@ public struct Batcher: Sendable {
 
     private mutating func finishChunk(of slot: SequenceSlot, steps: Int) {
         sequences[slot].computed += chunk(of: slot) * steps
-        if cache != nil { cache!.complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
+        if isCaching { cache!.complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
         guard sequences[slot].computed == sequences[slot].target else { return }
         if partial == slot { partial = Sequence.none }
         sequences[slot].state = .decoding
@@ -373,7 +375,7 @@ public struct Batcher: Sendable {
         }
         let generated = generatedTokens(of: victim)
         removeFromRunning(victim)
-        if cache != nil { cache!.settleDepartures(free: &freeBlocks) }
+        if isCaching { cache!.settleDepartures(free: &freeBlocks) }
         sequences[victim].generated = generated
         sequences[victim].computed = 0
         sequences[victim].state = .waiting
@@ -421,7 +423,7 @@ public struct Batcher: Sendable {
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
-        if cache == nil { freeBlocks += blocks } else { cache!.leave(slot, tokens: tokens, blocks: blocks) }
+        if isCaching { cache!.leave(slot, tokens: tokens, blocks: blocks) } else { freeBlocks += blocks }
     }
 
     private mutating func recycle(_ slot: SequenceSlot) {

@@ -11,6 +11,8 @@ struct SyntheticLane {
     private let sloClass: Int32
     /// What prompts have in common, and the conversations under way; `nil` where there is none.
     private var laws: TurnLaws?
+    /// Whether there is: asking `laws` copies it.
+    private let hasLaws: Bool
     private var sessions: OpenSessions?
     private let start: Instant
     private var cursor: RateCursor
@@ -33,7 +35,8 @@ struct SyntheticLane {
         self.start = start
         let rate = source.sessions.map { source.rate.scaled(by: 1 / $0.turns) } ?? source.rate
         cursor = RateCursor(rate, limit: duration)
-        if source.sharedPrefix != nil || source.sessions != nil {
+        hasLaws = source.sharedPrefix != nil || source.sessions != nil
+        if hasLaws {
             laws = TurnLaws(
                 prompts: prompts, outputs: outputs,
                 contents: ContentSampler(source.sharedPrefix, source: source.name, streams: streams), sloClass: sloClass
@@ -53,7 +56,7 @@ struct SyntheticLane {
     ///
     /// Draws are sought by the request's number, so copies of a lane that share generators draw the same.
     mutating func next(at time: Instant) -> Arrival {
-        if let laws { return next(at: time, laws) }
+        if hasLaws { return next(at: time, laws!) }
         requests.seek(to: index)
         let prompt = prompts.tokens(at: requests.uniform())
         let output = outputs.tokens(at: requests.uniform())

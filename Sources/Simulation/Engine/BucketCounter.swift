@@ -11,6 +11,8 @@ struct BucketCounter {
     private let upperBounds: [Double]
     /// The same bounds in nanoseconds.
     private let limits: [Int64]
+    /// By leading zero bits of a duration: the first bucket that it can fall into.
+    private let starts: [Int]
     private var counts: [Int64]
     /// Where the last observation fell, and the durations that fall there too, `low` excluded. Neighbouring steps take about
     /// the same time, so it is tried first.
@@ -20,7 +22,12 @@ struct BucketCounter {
 
     init(upperBounds: [Double]) {
         self.upperBounds = upperBounds
-        limits = upperBounds.map { Int64(($0 * 1e9).rounded()) }
+        let limits = upperBounds.map { Int64(($0 * 1e9).rounded()) }
+        self.limits = limits
+        starts = (0...64).map { zeros in
+            let least = zeros == 64 ? 0 : Int64(bitPattern: (1 << 63) >> UInt64(zeros))
+            return limits.firstIndex { $0 >= least } ?? limits.count
+        }
         counts = Array(repeating: 0, count: upperBounds.count + 1)
         high = limits.first ?? .max
     }
@@ -31,7 +38,7 @@ struct BucketCounter {
     }
 
     private mutating func find(_ value: TimeSpan) {
-        while recent > 0, value.nanoseconds <= limits[recent - 1] { recent -= 1 }
+        recent = starts[max(0, value.nanoseconds).leadingZeroBitCount]
         while recent < limits.count, value.nanoseconds > limits[recent] { recent += 1 }
         low = recent == 0 ? .min : limits[recent - 1]
         high = recent == limits.count ? .max : limits[recent]
