@@ -15,7 +15,8 @@ struct Theory: AsyncParsableCommand {
 
             EXAMPLES
               tidegate theory
-              tidegate theory --loads 0.9 --effort 1
+              tidegate theory --loads 0.9
+              tidegate theory --loads 0.9 --seeds 20 --effort 1
               tidegate theory --seeds 200 --effort 1 --queues M/M/8,M/G/1
 
             Exits with 1 when the half-width, in the mean over seeds, is 3 % of the exact value or more (at an effort from

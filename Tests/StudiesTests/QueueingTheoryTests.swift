@@ -4,13 +4,16 @@ import Testing
 @testable import Studies
 
 @Suite struct QueueingTheoryTests {
-    /// A sixteenth of the requests of `tidegate theory --effort 1`: half-widths of some 11 %.
+    /// A small part of the requests of `tidegate theory --effort 1`: half-widths of some 16 %, and of 11 % in queues with
+    /// a bound, where a mistake shows less.
     @Test(arguments: [0.5, 0.8].flatMap { QueueingCase.all(load: $0) })
     func `the simulator covers the closed form and not a wrong one`(queue: QueueingCase) async throws {
-        let outcome = try await play(queue, seed: 5, requests: queue.requestsPerRun / 16, workers: 2)
+        let outcome = try await play(
+            queue, seed: 5, requests: queue.requestsPerRun / (queue.waitingRoom == nil ? 32 : 16),
+            workers: 2)
         #expect(outcome.isLittleExact)
         #expect(outcome.isCovered, "\(outcome.measured), exactly \(queue.exact)")
-        #expect(outcome.relativeHalfWidth < 0.2)
+        #expect(outcome.relativeHalfWidth < 0.25)
         let wrong = mistaken(queue)
         #expect(!outcome.measured.contains(wrong), "\(outcome.measured) is too wide to tell \(wrong)")
     }
