@@ -85,6 +85,8 @@ let package = Package(
         // Runs the executable itself: what is killed must be a process.
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),
+        // Runs a model of the same fleet in Python, where Scripts/test could install SimPy.
+        .testTarget(name: "SimPyTests", dependencies: values, exclude: ["fleet.py"]),
         .testTarget(name: "StudiesTests", dependencies: values + ["Studies"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units", "CDigest"]),
         .testTarget(name: "ControlTests", dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Units"]),

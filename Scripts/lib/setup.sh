@@ -41,6 +41,17 @@ ensure_build_tools() {
     fi
 }
 
+# Installs the PyPI packages named into the virtual environment $1, which git ignores. Fails without ending the script.
+ensure_python_packages() {
+    local folder=$1
+    shift
+    if [ ! -x "$folder/bin/pip" ]; then
+        python3 -c 'import ensurepip' 2>/dev/null || ensure_packages python3 python3-venv || return 1
+        python3 -m venv "$folder" || return 1
+    fi
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
 # Builds the release executable and leaves its path in $tidegate.
 build_release() {
     say "Building tidegate (release; a first build takes a few minutes)"

@@ -66,3 +66,45 @@ public func meanWaitMG1(arrivalRate: Double, meanService: Double, squaredCV: Dou
     precondition(squaredCV >= 0, "a squared coefficient of variation is not negative")
     return load * meanService * (1 + squaredCV) / (2 * (1 - load))
 }
+
+/// An M/M/c/K system in its steady state: Poisson arrivals, exponential service, `servers` servers, and room for
+/// `capacity` requests, waiting and in service together. Who finds it full is lost.
+///
+///     FiniteQueue(arrivalRate: 2, meanService: 1, servers: 4, capacity: 6).blocking   // ≈ 0.0220
+///
+/// With `capacity` equal to `servers` it is the Erlang loss system, with a large one M/M/c.
+///
+/// - Source: Gross, Shortle, Thompson, Harris, *Fundamentals of Queueing Theory*, 4th ed., §2.4.
+public struct FiniteQueue: Hashable, Sendable {
+    /// The probability that an arriving request finds no place. Range: 0...1.
+    public let blocking: Double
+    /// The mean number of requests that wait.
+    public let meanWaiting: Double
+    /// The mean time before service of those who are let in, in the unit of `meanService`.
+    public let meanWait: Double
+
+    /// - Parameters:
+    ///   - arrivalRate: Requests per unit of time, those lost included. Positive; it may exceed what the servers can do.
+    ///   - meanService: Mean service time of one server. Positive.
+    ///   - servers: At least 1.
+    ///   - capacity: At least `servers`.
+    /// - Complexity: O(`capacity`). Probabilities are carried relative to those of the states below, so none overflows.
+    public init(arrivalRate: Double, meanService: Double, servers: Int, capacity: Int) {
+        precondition(arrivalRate > 0 && meanService > 0, "\(arrivalRate) arrivals of \(meanService)")
+        precondition(servers >= 1 && capacity >= servers, "room for \(capacity) with \(servers) servers")
+        let load = arrivalRate * meanService
+        // Each room is one place larger than the one before: of its states the last has this probability, and the others
+        // share the rest as they did.
+        var full = erlangB(offeredLoad: load, servers: servers)
+        var waiting = 0.0
+        for place in 1..<(capacity - servers + 1) {
+            let flow = full * load / Double(servers)
+            full = flow / (1 + flow)
+            waiting = waiting * (1 - full) + Double(place) * full
+        }
+        blocking = full
+        meanWaiting = waiting
+        // Little's law on those let in.
+        meanWait = waiting / (arrivalRate * (1 - full))
+    }
+}

@@ -23,8 +23,8 @@ import Workload
 
     @Test(arguments: [WarmUpChoice.keep, .auto])
     func `one run's interval covers the closed form of M/M/1 in 95 of 100`(choice: WarmUpChoice) throws {
-        let exact = Self.queue.exactWait * 1_000
-        let other = QueueingCase(name: "M/D/1", service: .constant, servers: 1, load: 0.3).exactWait * 1_000
+        let exact = Self.queue.exact * 1_000
+        let other = QueueingCase(name: "M/D/1", service: .constant, servers: 1, load: 0.3).exact * 1_000
         var (given, covered, wrong) = (0, 0, 0)
         for run in Self.runs {
             let estimates = BatchEstimates(run, of: Self.scenario, warmUp: choice)!
@@ -95,7 +95,7 @@ import Workload
         #expect(!kept.warmUp.isCut && !kept.warmUp.isTrafficStationary)
         let cut = BatchEstimates(run, of: scenario, warmUp: .cut)!
         #expect(cut.warmUp.isCut)
-        let exact = Self.queue.exactWait * 1_000
+        let exact = Self.queue.exact * 1_000
         let bounds = try #require(cut["ttft_ms", "mean"]?.ci95)
         #expect((bounds.lower...bounds.upper).contains(exact))
         #expect(run.ttft.mean!.milliseconds > 1.5 * bounds.upper)

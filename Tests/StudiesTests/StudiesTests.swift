@@ -6,32 +6,6 @@ import Units
 
 @testable import Studies
 
-@Suite struct QueueingTests {
-    @Test(arguments: [
-        QueueingCase(name: "M/M/1", service: .exponential, servers: 1, load: 0.5),
-        QueueingCase(name: "M/D/1", service: .constant, servers: 1, load: 0.5),
-    ])
-    func `the simulator's wait covers the closed form and not a wrong one`(queue: QueueingCase) async throws {
-        let outcome = try await play(queue, seed: 5, replications: 10, requests: 4_000, workers: 2)
-        #expect(outcome.isLittleExact)
-        #expect(outcome.isCovered)
-        #expect(outcome.relativeHalfWidth < 0.12)
-        // The other law's mean wait, a factor of two away: the interval is narrow enough to tell.
-        let other = QueueingCase(
-            name: "other", service: queue.service == .constant ? .exponential : .constant, servers: 1, load: 0.5)
-        #expect(!outcome.wait.contains(other.exactWait))
-    }
-
-    @Test func `the closed forms are the textbook's`() {
-        // At load one half a wait is a service time in M/M/1 and half of one in M/D/1.
-        let exponential = QueueingCase(name: "M/M/1", service: .exponential, servers: 1, load: 0.5)
-        let constant = QueueingCase(name: "M/D/1", service: .constant, servers: 1, load: 0.5)
-        #expect(abs(exponential.exactWait - 1) < 1e-9)
-        #expect(abs(constant.exactWait - 0.5) < 1e-9)
-        #expect(Set(QueueingCase.all.map(\.name)) == ["M/M/1", "M/M/4", "M/D/1"])
-    }
-}
-
 @Suite struct PolicyStudyTests {
     /// A pool of short steps under `load` sequences' worth of requests; policies hold fixed levels.
     private func scenario(requests: Int = 600, attainment: Double = 0.9) -> Scenario {
