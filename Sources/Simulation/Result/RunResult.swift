@@ -45,8 +45,11 @@ public struct RunResult: Sendable {
     public var preemptions: Int64
     public var pools: [PoolResult]
     public var scaling: ScalingCounts
-    /// Every decision that changed a target or was changed by a guard, in order; holds are counted only.
+    /// The first `keptDecisions` decisions that changed a target or were changed by a guard, in order; those after them
+    /// and holds are counted only.
     public var decisions: [DecisionEntry]
+    /// Some 600 bytes each with their alternatives. A report lists fewer; a journal has them all.
+    public static let keptDecisions = 10_000
     /// At most `Timeline.capacity` rows, in order of time, then pool.
     public var timeline: [TimelineRow]
     public var usage: [UsageRecord]
@@ -141,6 +144,9 @@ public struct ScalingCounts: Hashable, Sendable, Codable {
     public var changes: Int64 = 0
     /// Changes against the direction of the same pool's change before, within 30 minutes: flapping.
     public var reversals: Int64 = 0
+    /// Decisions that changed a target or were changed by a guard, and of them the latter.
+    public var noted: Int64 = 0
+    public var guarded: Int64 = 0
 
     public init() {}
 }

@@ -49,6 +49,8 @@ struct SimulatedPool {
     var areBooksOpen = true
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
+    /// Requests that ended since the world last looked, when somebody asked for them; `nil` when nobody did.
+    var heard: [EndedRequest]?
 
     // What the gateway counts.
     var arrivedRequests: Int64 = 0
@@ -71,6 +73,8 @@ struct SimulatedPool {
     var rowBusy = TimeSpan.zero
     var rowTokens: Int64 = 0
     var lastChange: (time: Instant, up: Bool)?
+    /// Of the last decision written down: what the policy wanted, and what the guards let through.
+    var lastNoted: (wanted: Int, applied: Int)?
     var reach = ValidRange(decodeSequences: 0, decodeContext: 0, prefillTokens: 0, prefillContext: 0)
 
     init(
