@@ -121,7 +121,8 @@ public struct SLOClassResult: Sendable {
 /// One pool over the billed span.
 public struct PoolResult: Hashable, Sendable, Codable {
     public var id: PoolID
-    /// Replicas starting, ready or draining: what is paid for, averaged over time, and at its most.
+    /// Replicas starting on a machine that has been handed over, ready or draining: what is paid for, averaged over time,
+    /// and at its most. Replicas that wait for a machine are on no bill.
     public var meanReplicas: Double
     public var maxReplicas: Int
     public var steps: Int64

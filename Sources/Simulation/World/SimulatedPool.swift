@@ -62,7 +62,7 @@ struct SimulatedPool {
     var endedBusy = TimeSpan.zero
     var endedPreemptions: Int64 = 0
 
-    /// ∫ living replicas dt, in replica-nanoseconds, up to `countedAt`.
+    /// ∫ replicas paid for dt, in replica-nanoseconds, up to `countedAt`.
     var replicaNanoseconds: Int128 = 0
     var countedAt: Instant
     var maxReplicas = 0
@@ -147,11 +147,23 @@ struct SimulatedPool {
         return counts
     }
 
-    /// Adds the time since the last change to the mean number of replicas. Called before that number changes.
+    /// Replicas whose machine has been handed over: starting, ready or draining. One that is being provisioned is not on
+    /// the bill.
+    private var paidReplicas: Int {
+        alive.reduce(0) { count, position in
+            switch replicas[position]!.lifecycle.phase {
+            case .starting(.provision, _), .terminated: count
+            case .starting, .ready, .draining: count + 1
+            }
+        }
+    }
+
+    /// Adds the time since the last change to the mean number of replicas paid for. Called before that number changes.
     mutating func countReplicas(at now: Instant) {
         guard areBooksOpen else { return }
-        replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(alive.count)
+        let paid = paidReplicas
+        replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(paid)
         countedAt = now
-        maxReplicas = max(maxReplicas, alive.count)
+        maxReplicas = max(maxReplicas, paid)
     }
 }
