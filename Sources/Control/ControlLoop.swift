@@ -15,6 +15,8 @@ public struct ControlLoop: Sendable {
     private var generation = 0
     private var ticks = 0
 
+    public var limits: GuardLimits { guards.limits }
+
     public init(observer: Observer, policy: any ScalingPolicy, limits: GuardLimits) {
         self.observer = observer
         self.policy = policy
@@ -28,8 +30,11 @@ public struct ControlLoop: Sendable {
     /// Decides, and numbers what is to be applied.
     ///
     /// - Precondition: `now` is later than at the tick before.
-    public mutating func tick(at now: Instant) -> ControlRecord {
-        let observation = observer.observation(at: now)
+    public mutating func tick(at now: Instant) -> ControlRecord { tick(on: observer.observation(at: now)) }
+
+    /// The same on an observation that was made elsewhere, such as a journal's.
+    mutating func tick(on observation: FleetObservation) -> ControlRecord {
+        let now = observation.time
         let decision = policy.decide(observation)
         ticks += 1
         generation = observation.pools.reduce(generation) { max($0, $1.appliedGeneration) }

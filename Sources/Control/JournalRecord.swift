@@ -1,34 +1,36 @@
 import Scaling
 import Units
 
-/// One line of the journal: a tick with the digests of the policy that decided it, chained to the line before.
+/// The first line of a journal: what made the decisions, in full, so that they can be made again from the file alone.
 ///
-/// Made on demand: digesting a policy's memory costs more than a tick, and a simulation of a week does not need it.
-public struct JournalRecord: Hashable, Sendable, Codable {
-    public var policy: String
-    /// SHA-256 of the canonical JSON of the parameters, and of the memory after the decision.
-    public var parametersDigest: String
-    public var memoryDigest: String
-    public var record: ControlRecord
-    /// The hash of the line before; empty for the first.
-    public var previous: String
-    /// SHA-256 of the canonical JSON of everything above.
+/// The policy's parameters hold the engine models it plans with; bounds stand in each observation. A journal begins with
+/// a policy that remembers nothing, so no memory is kept: a controller that starts again goes on with its journal.
+public struct JournalHeader: Hashable, Sendable, Codable {
+    public static let format = "tidegate journal 1"
+
+    public var format: String
+    /// Who wrote it, for people: the command that plays it again.
+    public var origin: String
+    public var policy: PolicyFile
+    public var limits: GuardLimits
+    /// SHA-256 of the canonical JSON of everything else, with this field empty.
     public var hash: String
 
-    /// Whether the hash is that of the contents, and the record follows `previous`.
-    public func isIntact(after previous: JournalRecord?) -> Bool {
-        self.previous == (previous?.hash ?? "") && hash == (try? contentHash())
-    }
-
-    fileprivate init(_ record: ControlRecord, policy: any ScalingPolicy, previous: JournalRecord?) throws {
-        self.policy = type(of: policy).name
-        parametersDigest = try ParameterValue(encoding: policy.parameters).digest.hexadecimal
-        memoryDigest = try ParameterValue(encoding: policy.memory).digest.hexadecimal
-        self.record = record
-        self.previous = previous?.hash ?? ""
+    /// - Throws: `EncodingError` when a parameter is not finite.
+    public init(origin: String, policy: any ScalingPolicy, limits: GuardLimits) throws {
+        format = Self.format
+        self.origin = origin
+        self.policy = try PolicyFile(policy)
+        self.limits = limits
         hash = ""
         hash = try contentHash()
     }
+
+    /// Whether the hash is that of the contents.
+    public var isIntact: Bool { hash == (try? contentHash()) }
+
+    /// The line, without its end.
+    public var line: String { get throws { try ParameterValue(encoding: self).canonicalJSON } }
 
     private func contentHash() throws -> String {
         var copy = self
@@ -37,14 +39,62 @@ public struct JournalRecord: Hashable, Sendable, Codable {
     }
 }
 
-extension ControlLoop {
-    /// The journal line of the last tick.
+/// One line of the journal: a tick with the digests of the policy that decided it, chained to the line before.
+public struct JournalRecord: Hashable, Sendable, Codable {
+    public var policy: String
+    /// SHA-256 of the canonical JSON of the parameters, and of the memory after the decision.
+    public var parametersDigest: String
+    public var memoryDigest: String
+    public var record: ControlRecord
+    /// The hash of the line before.
+    public var previous: String
+    /// SHA-256 of the canonical JSON of everything above, with this field empty.
+    public var hash: String
+
+    /// The text that the hash is taken of.
+    fileprivate func content() throws -> String {
+        var copy = self
+        copy.hash = ""
+        return try ParameterValue(encoding: copy).canonicalJSON
+    }
+
+    /// Whether the hash is that of the contents.
+    public var isIntact: Bool { hash == (try? content()).map { Digest(of: $0).hexadecimal } }
+}
+
+/// Writes the lines of a journal, and remembers of them only the last hash.
+///
+///     var writer = try JournalWriter(header)
+///     file.append(try writer.header.line + "\n")
+///     file.append(try writer.line(of: loop.tick(at: now), by: loop.policy) + "\n")
+public struct JournalWriter: Sendable {
+    public let header: JournalHeader
+    private let parametersDigest: String
+    /// The hash of the last line.
+    private(set) var previous: String
+
+    public init(_ header: JournalHeader) {
+        self.header = header
+        parametersDigest = header.policy.parameters.digest.hexadecimal
+        previous = header.hash
+    }
+
+    /// The line of a tick, without its end.
     ///
-    /// - Parameters:
-    ///   - record: What the last `tick` returned; an earlier one would be signed with a later memory.
-    ///   - previous: The line before; `nil` for the first.
-    /// - Throws: `EncodingError` when an observation or a parameter is not finite.
-    public func journalRecord(of record: ControlRecord, after previous: JournalRecord?) throws -> JournalRecord {
-        try JournalRecord(record, policy: policy, previous: previous)
+    /// - Parameter policy: The one that decided, as the tick left it: a later one would sign with a later memory.
+    /// - Throws: `EncodingError` when an observation or the memory is not finite.
+    /// - Complexity: O(pools + the policy's memory), and much more than the tick itself.
+    public mutating func line(of record: ControlRecord, by policy: any ScalingPolicy) throws -> String {
+        var entry = JournalRecord(
+            policy: header.policy.name, parametersDigest: parametersDigest,
+            memoryDigest: try ParameterValue(encoding: policy.memory).digest.hexadecimal, record: record,
+            previous: previous, hash: "")
+        let content = try entry.content()
+        entry.hash = Digest(of: content).hexadecimal
+        previous = entry.hash
+        // `hash` is the first of the keys, so the text is made once: hashed while the field is empty, then filled.
+        let start = "{\"hash\":\""
+        precondition(content.hasPrefix(start), "a record whose first key is not its hash")
+        return start + entry.hash + content.dropFirst(start.count)
     }
 }

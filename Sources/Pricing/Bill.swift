@@ -43,7 +43,7 @@ public struct Bill: Hashable, Sendable {
     }
 
     /// Everything that no tenant is charged for: idle, starting, draining, empty and unattributed time.
-    public var idle: USD { split.overhead }
+    public var overhead: USD { split.overhead }
 
     /// Cost by capacity type, for the types in use, in the order of `CapacityType.allCases`.
     public var byCapacityType: [CapacityCost] {
@@ -52,7 +52,7 @@ public struct Bill: Hashable, Sendable {
             guard !chosen.isEmpty else { return nil }
             return CapacityCost(
                 capacityType: type, total: chosen.reduce(.zero) { $0 + $1.cost },
-                idle: chosen.reduce(.zero) { $0 + $1.split.overhead })
+                overhead: chosen.reduce(.zero) { $0 + $1.split.overhead })
         }
     }
 
@@ -69,7 +69,7 @@ public struct CapacityCost: Hashable, Sendable {
     public let capacityType: CapacityType
     public let total: USD
     /// The part of `total` that no tenant is charged for.
-    public let idle: USD
+    public let overhead: USD
 }
 
 /// What one pool costs.

@@ -20,6 +20,8 @@ public struct RunOptions: Sendable {
     public var stepTimes: [PoolID: StepTimeCoefficients]
     /// Threads to play the pools on between two looks of the control loop. The result does not depend on them. At least 1.
     public var threads: Int
+    /// Who hears of ticks and requests as they pass. Changes nothing of the result.
+    public var tap = RunTap()
 
     public init(
         seed: UInt64? = nil, replication: Int = 0, plantFactor: Double = 1,

@@ -75,7 +75,7 @@ extension RunResult {
         add(
             "cost", "usd_per_million_output_tokens",
             quantity: bill.total.per(outputTokens, scale: 1_000_000).map { .money($0) } ?? .absent)
-        add("cost", "idle_usd", quantity: .money(bill.idle))
+        add("cost", "overhead_usd", quantity: .money(bill.overhead))
         for part in bill.byCapacityType {
             add("cost", "by_capacity_type", part.capacityType.rawValue, quantity: .money(part.total))
         }

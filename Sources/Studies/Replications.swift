@@ -62,12 +62,13 @@ public struct Replications: Sendable {
     ///   - policies: At least one.
     ///   - seed: In place of the scenario's.
     ///   - workers: Runs at a time. At least 1.
+    ///   - tap: Who hears of the first policy's replication 0 as it goes.
     ///   - progress: As for `runAll`. When it says to stop, runs under way are ended as they are and no more are begun.
     /// - Throws: The error of a run that fails; runs under way are finished first. `StudyStopped` when `progress` stopped
     ///   the first run.
     public static func play(
         _ policies: [PolicyOnPlant], of scenario: Scenario, count: ReplicationCount, seed: UInt64? = nil,
-        workers: Int, progress: (@Sendable (StudyProgress) -> Continuation)? = nil
+        workers: Int, tap: RunTap = RunTap(), progress: (@Sendable (StudyProgress) -> Continuation)? = nil
     ) async throws -> Replications {
         precondition(!policies.isEmpty && workers >= 1 && count.fewest >= 1, "replications need a policy and a run")
         let fewest = count.fewest * policies.count
@@ -85,11 +86,11 @@ public struct Replications: Sendable {
                 next += 1
                 group.addTask {
                     let (replication, policy) = run.quotientAndRemainder(dividingBy: policies.count)
-                    return try Played(
-                        run, policies[policy], of: scenario,
-                        options: RunOptions(
-                            seed: seed, replication: replication, plantFactor: policies[policy].plantFactor,
-                            threads: threads), board: board)
+                    var options = RunOptions(
+                        seed: seed, replication: replication, plantFactor: policies[policy].plantFactor,
+                        threads: threads)
+                    if run == 0 { options.tap = tap }
+                    return try Played(run, policies[policy], of: scenario, options: options, board: board)
                 }
             }
             for _ in 0..<workers { start() }

@@ -56,6 +56,7 @@ struct CalibrateCore: ParsableCommand {
                 """)
             throw ExitCode.missingInput
         }
+        try ProfileOutput.check(output, console: console)
         let calibrator = CoreCalibrator(
             model: source, timeBudget: quick ? 12 : 45, seed: seed, allowNoisy: allowNoisy)
         let calibration: CoreCalibration
@@ -159,14 +160,19 @@ struct CalibrateTables: ParsableCommand {
 
 /// Writes a profile and says how good it is.
 private enum ProfileOutput {
+    /// Finds out before the measurement whether the profile could be written.
+    static func check(_ path: String, console: Console) throws {
+        let file = URL(filePath: path)
+        try console.writing {
+            try AtomicOutput.check([file.lastPathComponent], in: file.deletingLastPathComponent().path)
+        }
+    }
+
     static func write(_ profile: EngineProfile, to path: String, prints: Bool, console: Console) throws {
         let text = try EngineProfileFile.text(of: profile)
         let file = URL(filePath: path)
-        do {
+        try console.writing {
             try AtomicOutput.write([(file.lastPathComponent, text)], to: file.deletingLastPathComponent().path)
-        } catch {
-            console.alert("\(error)")
-            throw ExitCode.cannotWrite
         }
         let fit = profile.fit
         func percent(_ share: Double) -> String { String(format: "%.1f %%", 100 * share) }

@@ -33,6 +33,7 @@ struct Compare: AsyncParsableCommand {
         guard Set(choices.map(\.label)).count == choices.count else {
             throw ValidationError("--policies names a policy twice")
         }
+        try console.writing { try Results.check(study) }
         let startedAt = Date()
         let clock = ContinuousClock.now
         let outcome = try await console.playing { () async throws -> Outcome in

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 import Foundation
 import Reporting
 import Simulation
@@ -15,19 +16,29 @@ struct Replay: AsyncParsableCommand {
               tidegate replay chat-day --output out --precision 2%
               tidegate replay chat-day --output out --vary traffic.chat.rate=±10% --vary pools.chat.cold_start=±50%
               tidegate replay chat-day --output out --uncertainty 32
+              tidegate replay chat-day --output out --journal out/journal.jsonl --requests out/requests.csv.gz
               tidegate replay my-scenario.yaml --output out --json | jq .cost.total_usd
             """)
 
     @OptionGroup var input: ScenarioArguments
     @OptionGroup var study: StudyArguments
     @OptionGroup var whatIf: WhatIfArguments
+    @OptionGroup var streams: StreamArguments
     @Option(help: "The label of a policy of the scenario. Its first policy without it.")
     var policy: String?
+
+    func validate() throws { try streams.validate(with: study) }
 
     func run() async throws {
         let console = Console(isQuiet: study.quiet)
         let scenario = try input.read(console: console)
         let choice = try scenario.choice(labelled: policy)
+        let files = try console.writing {
+            try Results.check(study)
+            return try RunStreams(streams, of: scenario)
+        }
+        let command = scenario.command(
+            "replay", ["--policy", choice.label] + whatIf.options, seed: study.seed ?? scenario.seed, study: study)
         let startedAt = Date()
         let clock = ContinuousClock.now
         let runs = try await console.playing { () async throws -> Outcome in
@@ -37,19 +48,21 @@ struct Replay: AsyncParsableCommand {
                 return Outcome(
                     try await Replications.play(
                         [PolicyOnPlant(tuned[0])], of: scenario, count: study.count, seed: study.seed,
-                        workers: study.workers, progress: console.progress(of: scenario.name)), of: tuned[0])
+                        workers: study.workers, tap: files.tap(origin: command),
+                        progress: console.progress(of: scenario.name, while: { files.failure == nil })),
+                    of: tuned[0])
             } catch let stopped as StudyStopped {
                 return Outcome(first: stopped.first!, of: tuned[0], interruption: stopped.interruption)
             }
         }
         console.finishProgress()
+        try console.writing { try files.close() }
         let wall = (ContinuousClock.now - clock).seconds
         var content = ReportContent(
             scenario: scenario, result: runs.first, estimates: RunEstimates(runs.figures, of: scenario),
             batches: BatchEstimates(runs.first, of: scenario, warmUp: study.warmUp), precision: runs.precision,
             partial: runs.interruption.map { PartialRun(runs.first, runs: $0) }, version: Version.current,
-            command: scenario.command(
-                "replay", ["--policy", choice.label] + whatIf.options, seed: runs.first.seed, study: study))
+            command: command)
         // Who stopped the runs wants no more of them.
         if runs.interruption == nil {
             (content.sensitivity, content.uncertainty) = try await console.tellingOfTraces {
@@ -138,6 +151,16 @@ extension Console {
         }
     }
 
+    /// Writes output, or opens it. That it cannot be is told, and ends the command.
+    func writing<Value>(_ write: () throws -> Value) throws -> Value {
+        do {
+            return try write()
+        } catch let error as OutputError {
+            alert("\(error)")
+            throw ExitCode.cannotWrite
+        }
+    }
+
     /// Plays runs. A trace that changed since it was checked is told as other bad input is.
     func tellingOfTraces<Value>(_ play: () async throws -> Value) async throws -> Value {
         do {
@@ -149,8 +172,13 @@ extension Console {
     }
 
     /// A study's progress on this console, which goes on until the user interrupts it.
-    func progress(of what: String) -> @Sendable (StudyProgress) -> Continuation {
+    ///
+    /// - Parameter isOfUse: Whether to go on at all.
+    func progress(
+        of what: String, while isOfUse: @escaping @Sendable () -> Bool = { true }
+    ) -> @Sendable (StudyProgress) -> Continuation {
         { progress in
+            guard isOfUse() else { return .stop }
             guard !Interrupt.isRaised else {
                 self.tellOfStop()
                 return .stop

@@ -29,7 +29,8 @@ enum ResultText {
         for line in UncertaintyText.lines(content) { lines.append("  \(line)") }
         for warning in result.warnings { lines.append("  note: \(warning)") }
         lines.append(
-            "  cost        \(money(result.bill.total.dollars)), of which idle \(money(result.bill.idle.dollars))")
+            "  cost        \(money(result.bill.total.dollars)), of which overhead \(money(result.bill.overhead.dollars))"
+        )
         if let price = result.bill.total.per(result.outputTokens, scale: 1_000_000) {
             lines.append("              \(money(price.dollars)) per million output tokens")
         }

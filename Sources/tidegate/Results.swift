@@ -18,6 +18,12 @@ struct Results {
     /// Requests of all runs of the study.
     let requests: Int64
 
+    /// Finds out before the runs whether their files could be written.
+    static func check(_ arguments: StudyArguments) throws(OutputError) {
+        try AtomicOutput.check(
+            ["report.html", "bill.csv", "timeline.csv", "policy.json", "summary.json"], in: arguments.output)
+    }
+
     /// Writes every file of the output folder, or none.
     func write() throws {
         let result = content.result

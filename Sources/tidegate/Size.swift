@@ -52,6 +52,9 @@ struct Size: AsyncParsableCommand {
     func run() async throws {
         let console = Console(isQuiet: quiet)
         let scenario = try input.read(console: console)
+        if let output {
+            try console.writing { try AtomicOutput.check(["size.json", "candidates.csv", "answer.yaml"], in: output) }
+        }
         let rule = SizingRule(risk: risk.share, draws: draws)
         let result = try await SizingStudy.run(
             scenario, rule: rule, confirms: confirm, seed: seed, workers: workers
@@ -65,12 +68,7 @@ struct Size: AsyncParsableCommand {
         if let output {
             var files = [("size.json", document), ("candidates.csv", SizingTable(result, of: scenario).text)]
             if let answer { files.append(("answer.yaml", answer)) }
-            do {
-                try AtomicOutput.write(files, to: output)
-            } catch {
-                console.alert("\(error)")
-                throw ExitCode.cannotWrite
-            }
+            try console.writing { try AtomicOutput.write(files, to: output) }
         }
         print(json ? document : SizingText(result).text + (answer.map { "\n" + $0 } ?? ""), terminator: "")
         if result.answer == nil { throw ExitCode.nothingMeets }

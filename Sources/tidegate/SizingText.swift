@@ -15,9 +15,12 @@ struct SizingText {
         if let answer = result.answer {
             var lines = [
                 "\(result.scenario): \(answer.name) is the cheapest that meets \(promise)",
-                "  cost         \(money(answer.cost)) a run",
+                "  cost         \(money(answer.cost)) a run, over the \(rule.draws) draws of the search",
                 "  probability  \(probability(answer.probability)) to meet every SLO on a draw",
             ]
+            if let fresh = answer.freshCost {
+                lines.insert("               \(money(fresh)) a run on fresh draws", at: 2)
+            }
             if let fresh = answer.freshProbability {
                 lines.append("               \(probability(fresh)) on fresh draws, which had no part in the choice")
             }
@@ -33,12 +36,24 @@ struct SizingText {
         return lines + [""]
     }
 
+    /// Rows of candidates that were not played, of a table on a terminal.
+    private static let notPlayed = 20
+
     private var table: [String] {
-        let width = max(9, result.rows.map(\.name.count).max() ?? 0)
-        var lines = ["candidate".filled(to: width) + "          cost  missed   why"]
-        for row in result.rows {
+        var left = Self.notPlayed
+        let rows = result.rows.filter { row in
+            if row.verdict == .notPlayed { left -= 1 }
+            return row.verdict != .notPlayed || left >= 0
+        }
+        let width = max(9, rows.map(\.name.count).max() ?? 0)
+        var lines = [
+            "Costs are means over the draws that a candidate played, the first ones of the search: 'missed' says how many.",
+            "Those of different numbers of draws are not alike; 'why' compares on the draws that two share.",
+            "", "candidate".filled(to: width) + "          cost  missed   why",
+        ]
+        for row in rows {
             let mark = row.verdict == .answer ? "✔" : row.verdict == .misses || row.verdict == .contradicted ? "✘" : " "
-            let cost = ResultText.money(row.cost.value)
+            let cost = row.cost.map { ResultText.money($0.value) } ?? "–"
             let missed = row.draws == 0 ? "–" : "\(row.misses)/\(row.draws)"
             lines.append(
                 row.name.filled(to: width) + "  " + cost.filledLeft(to: 12) + missed.filledLeft(to: 8) + " \(mark) "
@@ -48,8 +63,21 @@ struct SizingText {
     }
 
     private var foot: [String] {
+        let hidden = max(0, result.rows.count { $0.verdict == .notPlayed } - Self.notPlayed)
+        var notes: [String] = []
+        if hidden > 0 { notes.append("\(hidden) more were not played; candidates.csv lists them with the reason.") }
+        if result.unfilled > 0 {
+            notes.append(
+                "\(result.unfilled) fixed fleets that leave part of a machine empty are not looked at: one more replica "
+                    + "costs nothing.")
+        }
+        if result.unlisted > 0 {
+            notes.append(
+                "\(result.unlisted) more fixed fleets were not played, and are too many to list: a larger one misses "
+                    + "already, or they cost more than what was found.")
+        }
         let played = String(format: "%.1f %%", 100 * Double(result.runs) / Double(max(1, result.exhaustiveRuns)))
-        return [
+        return notes + [
             "",
             "\(result.runs) runs; all \(result.candidates) candidates on all draws would take "
                 + "\(result.exhaustiveRuns) (\(played)).",

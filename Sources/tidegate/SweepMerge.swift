@@ -28,6 +28,8 @@ struct SweepMerge: ParsableCommand {
     func run() throws {
         let console = Console(isQuiet: false)
         let sweep = try sweep.open(console: console)
+        let folder = output ?? sweep.folder
+        try console.writing { try AtomicOutput.check(["sweep.csv", "sweep.json", "sweep.html"], in: folder) }
         var results: [SweepResult] = []
         for point in sweep.plan.points.indices {
             switch sweep.results.state(of: point) {
@@ -46,7 +48,6 @@ struct SweepMerge: ParsableCommand {
                 """)
             throw ExitCode.missingInput
         }
-        let folder = output ?? sweep.folder
         do {
             try AtomicOutput.write(
                 [

@@ -55,6 +55,7 @@ struct SweepRun: AsyncParsableCommand {
         }
         let path = try scenarioPath(sweep, console: console)
         try verifyScenario(sweep, at: path, console: console)
+        try console.writing { try AtomicOutput.check([], in: sweep.results.path) }
         let (pending, remarks) = sweep.pending(of: wanted)
         for remark in remarks { console.alert("\(remark); the point is played again") }
         let invalid = try await play(pending, of: sweep, scenario: path, console: console)

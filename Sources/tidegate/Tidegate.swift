@@ -11,16 +11,18 @@ struct Tidegate: AsyncParsableCommand {
               tidegate replay Scenarios/chat-day --output out
               tidegate compare Scenarios/chat-day --output out --replications 5
               tidegate size Scenarios/chat-day --risk 5%
+              tidegate verify out/journal.jsonl
               tidegate calibrate core --output profile.json
 
             EXIT CODES
-              0 done   2 nothing meets the SLO (size)   64 wrong usage   65 bad scenario, trace or profile
+              0 done   2 nothing meets the SLO (size)   64 wrong usage   65 bad scenario, trace, profile or journal
               66 missing input   69 not available   73 cannot write   75 precision not reached
               130 stopped by Ctrl-C; what was simulated until then is written, marked as partial
             """,
         version: Version.current,
         subcommands: [
-            Check.self, Replay.self, Compare.self, Size.self, Sweep.self, Calibrate.self, TraceCommand.self,
+            Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self,
+            TraceCommand.self,
             Theory.self, Trust.self, StudySize.self,
         ])
 }

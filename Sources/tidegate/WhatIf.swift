@@ -8,9 +8,9 @@ import Studies
 struct WhatIfArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Play the scenario with a field lower and higher, such as traffic.chat.rate=±10% or "
-                + "pools.chat.replicas.max=8..16. May be repeated; 'check --fields' lists paths.",
-            valueName: "PATH=±SHARE|LOW..HIGH"))
+            "Play the scenario with a field lower and higher, such as traffic.chat.rate=±10%, "
+                + "traffic.chat.rate=x0.5..x2 or pools.chat.replicas.max=8..16. May be repeated; 'check --fields' lists paths.",
+            valueName: "PATH=±SHARE|LOW..HIGH|xLOW..xHIGH"))
     var vary: [String] = []
     @Option(
         help: ArgumentHelp(
@@ -64,7 +64,7 @@ struct WhatIfArguments: ParsableArguments {
     }
 }
 
-/// `PATH=±10%`, `PATH=+-10%` or `PATH=LOW..HIGH`.
+/// `PATH=±10%`, `PATH=+-10%`, `PATH=LOW..HIGH` or `PATH=x0.5..x2`.
 struct FieldVariation {
     var path: String
     var low: (label: String, edit: ScenarioEdit)
@@ -73,7 +73,8 @@ struct FieldVariation {
     /// - Throws: `ValidationError` that says how to write it.
     init(_ text: String) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let example = "write for example traffic.chat.rate=±10% or pools.chat.replicas.max=8..16"
+        let example =
+            "write for example traffic.chat.rate=±10%, traffic.chat.rate=x0.5..x2 or pools.chat.replicas.max=8..16"
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
             throw ValidationError("--vary '\(text)' has no PATH=CHANGE: \(example)")
         }
@@ -88,12 +89,13 @@ struct FieldVariation {
             return
         }
         guard let dots = parts[1].firstRange(of: "..") else {
-            throw ValidationError("--vary '\(text)' has neither ± nor two values: \(example)")
+            throw ValidationError(
+                "--vary '\(text)' is one value and takes two, a lower and a higher one: \(example)")
         }
         let (first, last) = (String(parts[1][..<dots.lowerBound]), String(parts[1][dots.upperBound...]))
         guard !first.isEmpty, !last.isEmpty else { throw ValidationError("--vary '\(text)' lacks a value: \(example)") }
-        low = (first, .set(path, to: first))
-        high = (last, .set(path, to: last))
+        low = (first, ScenarioEdit(path: path, value: first))
+        high = (last, ScenarioEdit(path: path, value: last))
     }
 }
 

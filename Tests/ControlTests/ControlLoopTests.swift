@@ -1,8 +1,10 @@
-import Control
 import FleetModel
+import Foundation
 import Scaling
 import Testing
 import Units
+
+@testable import Control
 
 @Suite("Control loop")
 struct ControlLoopTests {
@@ -93,31 +95,46 @@ struct ControlLoopTests {
         #expect(record.targets[0].reason.contains("bounds"))
     }
 
+    /// A journal of `levels`, as lines.
+    static func journal(_ loop: inout ControlLoop, ticks: [(time: Int64, replicas: Int, applied: Int)]) throws
+        -> [String]
+    {
+        var writer = JournalWriter(try JournalHeader(origin: "test", policy: loop.policy, limits: loop.limits))
+        var lines = [try writer.header.line]
+        for each in ticks {
+            let record = Self.tick(&loop, each.time, replicas: each.replicas, applied: each.applied)
+            lines.append(try writer.line(of: record, by: loop.policy))
+        }
+        return lines
+    }
+
+    static func read(_ line: String) throws -> JournalRecord {
+        try JSONDecoder().decode(JournalRecord.self, from: Data(line.utf8))
+    }
+
     @Test("The journal is a chain that breaks where a line is changed, and carries the policy's digests")
     func journal() throws {
         var loop = Self.loop(Scripted(3, 5, 2))
-        var lines: [JournalRecord] = []
-        for (time, replicas) in [(0, 3), (15, 3), (30, 5)] {
-            let record = Self.tick(&loop, Int64(time), replicas: replicas, applied: time == 30 ? 1 : 0)
-            lines.append(try loop.journalRecord(of: record, after: lines.last))
-        }
-        for (index, line) in lines.enumerated() {
-            #expect(line.isIntact(after: index == 0 ? nil : lines[index - 1]))
-        }
+        let text = try Self.journal(&loop, ticks: [(0, 3, 0), (15, 3, 0), (30, 5, 1)])
+        let header = try JSONDecoder().decode(JournalHeader.self, from: Data(text[0].utf8))
+        #expect(header.isIntact && header.policy.name == "scripted")
+        let lines = try text.dropFirst().map(Self.read)
+        #expect(lines.map(\.previous) == [header.hash, lines[0].hash, lines[1].hash])
+        #expect(lines.map(\.isIntact) == [true, true, true])
         #expect(Set(lines.map(\.parametersDigest)).count == 1)
         #expect(Set(lines.map(\.memoryDigest)).count == 3)
-        let read = try ParameterValue(encoding: lines[1]).decoded(as: JournalRecord.self)
-        #expect(read == lines[1] && read.isIntact(after: lines[0]))
+        // The hash was filled into text that was made once: it must be the canonical text all the same.
+        #expect(try zip(text.dropFirst(), lines).allSatisfy { try ParameterValue(encoding: $1).canonicalJSON == $0 })
         var forged = lines[1]
         forged.record.targets[0].replicas = 50
-        #expect(!forged.isIntact(after: lines[0]))
-        #expect(!lines[2].isIntact(after: lines[0]))
+        #expect(!forged.isIntact)
     }
 
-    @Test("A journal replayed through the same policy gives the same decisions", arguments: ["hpa", "queue-depth"])
+    @Test("A journal replayed through the same policy comes out byte for byte", arguments: ["hpa", "queue-depth"])
     func replay(name: String) throws {
         var loop = Self.loop(try PolicyCatalog.policy(named: name, parameters: [:]))
-        var lines: [JournalRecord] = []
+        var writer = JournalWriter(try JournalHeader(origin: "test", policy: loop.policy, limits: loop.limits))
+        var replay = try JournalReplay(writer.header, text: try writer.header.line)
         var noise: UInt64 = 7
         var level = 3
         var applied = 0
@@ -130,14 +147,46 @@ struct ControlLoopTests {
             }
             let record = loop.tick(at: at(Int64(tick) * 15))
             if let target = record.targets.first { (level, applied) = (target.replicas, target.generation) }
-            lines.append(try loop.journalRecord(of: record, after: lines.last))
+            let line = try writer.line(of: record, by: loop.policy)
+            try replay.check(try Self.read(line), text: line)
         }
         #expect(applied > 3)
-        var again = try PolicyCatalog.policy(named: name, parameters: [:])
-        for line in lines {
-            let read = try ParameterValue(encoding: line).decoded(as: JournalRecord.self)
-            #expect(again.decide(read.record.observation) == line.record.decision)
-            #expect(try ParameterValue(encoding: again.memory).digest.hexadecimal == line.memoryDigest)
+    }
+
+    /// A line that anyone could write: changed, and signed again.
+    private func forged(_ line: String, _ change: (inout JournalRecord) -> Void) throws -> (JournalRecord, String) {
+        var record = try Self.read(line)
+        change(&record)
+        record.hash = ""
+        record.hash = try ParameterValue(encoding: record).digest.hexadecimal
+        return (record, try ParameterValue(encoding: record).canonicalJSON)
+    }
+
+    @Test("A decision that was changed and signed again is told from the one the policy makes")
+    func forgery() throws {
+        var loop = Self.loop(try PolicyCatalog.policy(named: "hpa", parameters: [:]))
+        let text = try Self.journal(&loop, ticks: [(0, 3, 0), (15, 3, 0)])
+        let header = try JSONDecoder().decode(JournalHeader.self, from: Data(text[0].utf8))
+        func fault(_ change: @escaping (inout JournalRecord) -> Void) throws -> JournalFault? {
+            var replay = try JournalReplay(header, text: text[0])
+            let (record, line) = try forged(text[1], change)
+            do throws(JournalFault) { try replay.check(record, text: line) } catch { return error }
+            return nil
         }
+        #expect(try fault { _ in } == nil)
+        let resize = ScalingDecision(.resize([PoolTarget(pool: chat, replicas: 9, reason: "because")]))
+        guard case .differs("decision", _, _) = try fault({ $0.record.decision = resize }) else {
+            Issue.record("a forged decision passes")
+            return
+        }
+        guard case .differs("memoryDigest is another", _, _) = try fault({ $0.memoryDigest = "ab" }) else {
+            Issue.record("a forged memory passes")
+            return
+        }
+        #expect(try fault { $0.previous = "" } == .outOfChain)
+        #expect(try fault { $0.record.observation.pools[0].target = 2_000_000_000_000 } != nil)
+        #expect(try fault { $0.record.observation.pools[0].runningSequences = 1e300 } != nil)
+        #expect(try fault { $0.record.observation.pools[0].bounds.minimum = 100 } != nil)
+        #expect(try fault { $0.record.observation.time = Instant(nanoseconds: .max) } != nil)
     }
 }

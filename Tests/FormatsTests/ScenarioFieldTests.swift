@@ -89,6 +89,24 @@ struct ScenarioFieldTests {
         #expect(try scenario(.scale("pools.chat.cold_start", by: 2)).pools[0].coldStart.provision == .seconds(180))
     }
 
+    @Test("A plain rate takes the place of a constant one, and not of a shape")
+    func plainRates() throws {
+        let fixed = ScenarioFixture.scenario.replacing(
+            "rate: {steps: {every: 10m, values: [2.5, 4, 3]}, scale: 2}", with: "rate: {constant: 4/s, scale: 3}")
+        try fixture.folder.write("chat/scenario.yaml", fixed)
+        #expect(try scenario(.set("traffic.chat.rate", to: "7/s")).sources[0].rate == .constant(7))
+        #expect(try scenario(.scale("traffic.chat.rate", by: 0.5)).sources[0].rate == .constant(6))
+        #expect(refusal(.set("traffic.chat.rate", to: "7")).contains("'7'"))
+        let ramp = fixed.replacing("{constant: 4/s, scale: 3}", with: "{linear: {every: 1h, values: [2, 4]}}")
+        try fixture.folder.write("chat/scenario.yaml", ramp)
+        let half = try scenario(.scale("traffic.chat.rate", by: 0.5)).sources[0].rate
+        #expect(half == .linear(every: .hours(1), values: [1, 2]))
+        let told = refusal(.set("traffic.chat.rate", to: "7/s"))
+        #expect(told.contains("has a shape, 'linear'") && told.contains("'traffic.chat.rate=x0.5..x2'"))
+        #expect(told.contains("'{constant: 7/s}'"))
+        #expect(try scenario(.set("traffic.chat.rate", to: "{constant: 7/s}")).sources[0].rate == .constant(7))
+    }
+
     @Test("A path that leads nowhere is told with the names that do")
     func refusals() {
         #expect(

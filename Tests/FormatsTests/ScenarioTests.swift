@@ -312,6 +312,38 @@ struct ScenarioTests {
         #expect(reading.diagnostics[0].message == "1 of 2 requests of traffic 'real' come after the scenario's end")
     }
 
+    @Test("A static level that the bounds do not allow is a warning at its place")
+    func staticBounds() throws {
+        func warnings(_ policy: String) throws -> [String] {
+            let text = ScenarioFixture.scenario.replacing("policies:\n", with: "policies:\n  - \(policy)\n")
+            let reading = try fixture.check(text)
+            #expect(reading.scenario != nil)
+            return reading.diagnostics.map { "\($0.column) \($0.severity): \($0.message)" }
+        }
+        let within = "{label: fixed, policy: static, replicas: 16}"
+        #expect(try warnings(within).isEmpty)
+        let message = "warning: policy 'fixed' wants 17 replicas of pool 'chat', whose bounds are "
+        let found = try warnings("{label: fixed, policy: static, replicas: 17}")
+        #expect(found.count == 1 && found[0].hasPrefix("46 " + message) && found[0].hasSuffix(": it gets 16"))
+        let byPool = try warnings("{label: fixed, policy: static, replicas_by_pool: {chat: 17}}")
+        #expect(byPool.count == 1 && byPool[0].hasPrefix("61 " + message))
+    }
+
+    @Test(
+        "A rate with some digits too many is an error before it is waited for",
+        arguments: ["2000/s", "1000000/s", "1e9/s"])
+    func floods(rate: String) throws {
+        let text = ScenarioFixture.scenario.replacing(
+            "rate: {steps: {every: 10m, values: [2.5, 4, 3]}, scale: 2}", with: "rate: {constant: \(rate)}")
+        let found = try fixture.told(text)
+        // A day has 86,400 s: 173 million requests are many, and 86 billion too many.
+        #expect(found.isEmpty == (rate == "2000/s"), "\(found)")
+        for line in found {
+            #expect(line.hasPrefix("chat/scenario.yaml:11:3: error: the traffic comes to about 86"))
+            #expect(line.contains("billion requests") && line.contains("of them from 'chat'"))
+        }
+    }
+
     @Test("An empty scenario names everything it lacks")
     func empty() throws {
         let found = try fixture.told("{}")

@@ -90,7 +90,7 @@ struct BillLineTests {
         let bill = try Self.bill([usage], increment: .seconds(1))
         #expect(bill.split.tenants == [.zero, .zero])
         #expect(bill.split[.unattributed] == bill.total)
-        #expect(bill.idle == bill.total)
+        #expect(bill.overhead == bill.total)
     }
 
     @Test("A price of zero is a price")

@@ -17,9 +17,9 @@ struct BillTests {
         let tenants = bill.split.tenants.reduce(USD.zero, +)
         let overhead = OverheadKind.allCases.reduce(USD.zero) { $0 + bill.split[$1] }
         #expect(tenants + overhead == bill.total, "seed \(seed)")
-        #expect(bill.idle == overhead, "seed \(seed)")
+        #expect(bill.overhead == overhead, "seed \(seed)")
         #expect(bill.byCapacityType.reduce(USD.zero) { $0 + $1.total } == bill.total, "seed \(seed)")
-        #expect(bill.byCapacityType.reduce(USD.zero) { $0 + $1.idle } == bill.idle, "seed \(seed)")
+        #expect(bill.byCapacityType.reduce(USD.zero) { $0 + $1.overhead } == bill.overhead, "seed \(seed)")
         #expect(bill.byPool.reduce(USD.zero) { $0 + $1.total } == bill.total, "seed \(seed)")
     }
 

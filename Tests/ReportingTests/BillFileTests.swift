@@ -40,7 +40,7 @@ struct BillFileTests {
         #expect(bill.total > .zero)
         #expect(sum("BilledCost") == bill.total)
         #expect(sum("EffectiveCost") == bill.total)
-        #expect(sum("BilledCost", "idle") == bill.idle)
+        #expect(sum("BilledCost", "overhead") == bill.overhead)
         for (tenant, cost) in zip(bill.tenants, bill.split.tenants) { #expect(sum("BilledCost", tenant.name) == cost) }
         for (column, kind) in [
             ("x_IdleCost", OverheadKind.idle), ("x_StartingCost", .starting), ("x_DrainingCost", .draining),

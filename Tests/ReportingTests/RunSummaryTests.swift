@@ -22,7 +22,7 @@ struct RunSummaryTests {
             "ttft_ms": ["mean", "p50", "p90", "p99"], "itl_ms": ["mean", "p50", "p90", "p99"],
             "tpot_ms": ["mean", "p50", "p90", "p99"], "e2e_ms": ["mean", "p50", "p90", "p99"],
             "slo": ["attainment", "by_class", "met"],
-            "cost": ["total_usd", "usd_per_million_output_tokens", "by_capacity_type", "idle_usd", "by_tenant"],
+            "cost": ["total_usd", "usd_per_million_output_tokens", "by_capacity_type", "overhead_usd", "by_tenant"],
             "replicas": ["mean", "max"], "scaling": ["decisions", "changes", "reversals"],
         ]
         for (key, inner) in expected {
@@ -68,14 +68,14 @@ struct RunSummaryTests {
         #expect(text.contains(", after 20 min of 1 h"))
     }
 
-    @Test("Money is a decimal string that reads back to the bill, and tenants and idle sum to it")
+    @Test("Money is a decimal string that reads back to the bill, and tenants and overhead sum to it")
     func money() throws {
         let cost = try #require(try Self.object(RunSummary(Fixture.result))["cost"] as? [String: Any])
         let total = try #require(USD(cost["total_usd"] as? String ?? ""))
         #expect(total == Fixture.result.bill.total)
         let tenants = try #require(cost["by_tenant"] as? [String: String]).values.compactMap(USD.init)
         #expect(tenants.count == 3)
-        #expect(tenants.reduce(.zero, +) + USD(cost["idle_usd"] as! String)! == total)
+        #expect(tenants.reduce(.zero, +) + USD(cost["overhead_usd"] as! String)! == total)
         let types = try #require(cost["by_capacity_type"] as? [String: String]).values.compactMap(USD.init)
         #expect(types.reduce(.zero, +) == total)
     }

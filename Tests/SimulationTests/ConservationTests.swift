@@ -73,6 +73,6 @@ import Units
             #expect(known <= (record.end - record.start) * Int64(record.slots), "seed \(seed)")
         }
         #expect(result.bill.lines.reduce(USD.zero) { $0 + $1.cost } == result.bill.total, "seed \(seed)")
-        #expect(result.bill.split.tenants.reduce(result.bill.idle, +) == result.bill.total, "seed \(seed)")
+        #expect(result.bill.split.tenants.reduce(result.bill.overhead, +) == result.bill.total, "seed \(seed)")
     }
 }

@@ -162,6 +162,9 @@ private struct DrawnWorld: Sendable {
         #expect(found.rows.map(\.reason) == again.rows.map(\.reason) && found.runs == again.runs)
         #expect(found.runs < full.runs && found.exhaustiveRuns == full.runs)
         #expect(found.rows[0].verdict == .answer && found.rows[0].draws == 10)
+        // Nothing vanishes: what was not played is listed with its reason, or counted.
+        #expect(found.rows.count + found.unfilled + found.unlisted == found.candidates)
+        #expect(found.unlisted == 0 && found.rows.allSatisfy { !$0.reason.isEmpty })
         #expect(answer.probability.ci95!.lower < answer.probability.value)
     }
 
@@ -173,6 +176,7 @@ private struct DrawnWorld: Sendable {
         let nearest = try #require(hopeless.nearest)
         #expect(nearest.misses == nearest.draws && nearest.draws > 0)
         #expect(nearest.limits.contains { $0.contains("more replicas cannot help") })
+        #expect(hopeless.rows.count + hopeless.unfilled + hopeless.unlisted == hopeless.candidates)
         #expect(hopeless.rows.allSatisfy { $0.verdict == .misses || $0.verdict == .notPlayed })
     }
 }

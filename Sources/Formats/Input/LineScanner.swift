@@ -30,6 +30,8 @@ final class LineScanner {
     private var portion = InputFile.chunk
     /// The number of the line that `next` returned last, counted from 1.
     private(set) var line = 0
+    /// Whether the line that `next` returned last is the file's last and has no end.
+    private(set) var isUnended = false
 
     var name: String { file.name }
 
@@ -71,6 +73,7 @@ final class LineScanner {
             searched = end
             if ended {
                 guard end > start else { return nil }
+                isUnended = true
                 defer { start = end }
                 return try content(upTo: end)
             }

@@ -14,6 +14,9 @@ func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) 
     write(descriptor, bytes, count)
 }
 
+/// `close(2)` under a name that a method called `close` does not hide.
+func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
+
 /// Whether `path` is a folder.
 func isFolder(_ path: String) -> Bool {
     var status = stat()

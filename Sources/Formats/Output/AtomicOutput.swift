@@ -30,14 +30,12 @@ public enum AtomicOutput {
             precondition(!files[..<index].contains { $0.name == file.name }, "'\(file.name)' is written twice")
         }
         let made = try makeFolder(folder)
-        // A process number alone is not enough: on a shared folder machines, and containers above all, have the same.
-        let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
         var written: [String] = []
         do throws(OutputError) {
             for file in files {
                 let target = "\(folder)/\(file.name)"
                 guard !isFolder(target) else { throw OutputError(path: target, reason: "a folder is in the way") }
-                let temporary = "\(folder)/.\(file.name).\(mark).partial"
+                let temporary = "\(folder)/\(temporaryName(of: file.name))"
                 written.append(temporary)
                 try write(file.text, to: temporary)
             }
@@ -51,6 +49,27 @@ public enum AtomicOutput {
             for folder in made.reversed() { rmdir(folder) }
             throw error
         }
+    }
+
+    /// Tells whether `write` could write these files, and leaves everything as it was: for work that takes long, so that
+    /// the user need not wait for it in vain.
+    ///
+    /// - Throws: The `OutputError` that `write` would.
+    public static func check(_ names: [String], in folder: String) throws(OutputError) {
+        let made = try makeFolder(folder)
+        defer { for folder in made.reversed() { rmdir(folder) } }
+        for name in names where isFolder("\(folder)/\(name)") {
+            throw OutputError(path: "\(folder)/\(name)", reason: "a folder is in the way")
+        }
+        let temporary = "\(folder)/\(temporaryName(of: "check"))"
+        defer { unlink(temporary) }
+        try write("", to: temporary)
+    }
+
+    /// A hidden name that nobody else uses.
+    static func temporaryName(of name: String) -> String {
+        // A process number alone is not enough: on a shared folder machines, and containers above all, have the same.
+        ".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36)).partial"
     }
 
     private static func write(_ text: String, to path: String) throws(OutputError) {
@@ -70,7 +89,7 @@ public enum AtomicOutput {
     }
 
     /// Makes a folder and those above it; returns the ones that were not there, outermost first.
-    private static func makeFolder(_ path: String) throws(OutputError) -> [String] {
+    static func makeFolder(_ path: String) throws(OutputError) -> [String] {
         guard !isFolder(path) else { return [] }
         var made: [String] = []
         let parent = folderPart(of: path)

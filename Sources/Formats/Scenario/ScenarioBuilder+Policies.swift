@@ -4,7 +4,7 @@ import Units
 
 extension ScenarioBuilder {
     /// The policies to compare, each with a label of its own.
-    func readPolicies(pools: [String], seed: UInt64?) -> [PolicyChoice] {
+    func readPolicies(pools: [String], bounds: [PoolConfiguration], seed: UInt64?) -> [PolicyChoice] {
         guard let node = map.requiredNode("policies", example: "[{policy: hpa}]") else { return [] }
         let items = file.list(node, label: "policies")
         if case .list(let all) = node.content, all.isEmpty {
@@ -13,7 +13,10 @@ extension ScenarioBuilder {
         _ = names(of: items, key: "label", what: "policy label")
         var labels: [String] = []
         return items.compactMap { item in
-            guard let choice = file.map(item, what: "policy", { readPolicy($0, pools: pools, seed: seed) }) else {
+            guard
+                let choice = file.map(
+                    item, what: "policy", { readPolicy($0, pools: pools, bounds: bounds, seed: seed) })
+            else {
                 return nil
             }
             // A label left out is the policy's name; two of those clash without either being written.
@@ -31,7 +34,9 @@ extension ScenarioBuilder {
         return entries.contains { $0.key == "label" }
     }
 
-    private func readPolicy(_ map: MapReader, pools: [String], seed: UInt64?) -> PolicyChoice? {
+    private func readPolicy(
+        _ map: MapReader, pools: [String], bounds: [PoolConfiguration], seed: UInt64?
+    ) -> PolicyChoice? {
         let label = map.optional("label", .name)
         let name = map.required("policy", .name, example: "hpa")
         let tune = map.node("tune")
@@ -74,7 +79,31 @@ extension ScenarioBuilder {
             }
         }
         guard isSound else { return nil }
+        if name == StaticPolicy.name { tellOfBounds(parameters, map, entries, bounds) }
         return PolicyChoice(label: label ?? name, policy: name, parameters: parameters, tuning: tuning)
+    }
+
+    /// Levels that the pools' bounds do not allow: what is played is the nearest one that they do.
+    private func tellOfBounds(
+        _ parameters: [String: ParameterValue], _ map: MapReader, _ entries: [YAMLEntry], _ pools: [PoolConfiguration]
+    ) {
+        var byPool: [String: ParameterValue] = [:]
+        if case .map(let levels)? = parameters["replicas_by_pool"] { byPool = levels }
+        for pool in pools {
+            let key = byPool[pool.id.name] == nil ? "replicas" : "replicas_by_pool"
+            guard case .number(let level)? = byPool[pool.id.name] ?? parameters[key] else { continue }
+            let allowed = pool.bounds.clamp(Int(level))
+            guard allowed != Int(level), let entry = entries.first(where: { $0.key == key }) else { continue }
+            var position = entry.value.position
+            if case .map(let levels) = entry.value.content {
+                position = levels.first { $0.key == pool.id.name }?.value.position ?? position
+            }
+            file.warning(
+                position,
+                "\(map.what) wants \(Int(level)) replicas of pool '\(pool.id)', whose bounds are "
+                    + "\(pool.bounds.minimum) to \(pool.bounds.maximum): it gets \(allowed)",
+                fix: "write a level within the bounds, or widen them in the pool's 'replicas'")
+        }
     }
 
     private func tell(_ problem: PolicyProblem, _ map: MapReader, _ entries: [YAMLEntry]) {

@@ -32,9 +32,10 @@ struct ScenarioBuilder {
         let traffic = readTraffic(
             pools: poolNames, classes: classNames, tenants: tenants.map(\.name), given: given, start: start)
         let duration = given ?? traceDuration(traffic)
+        if let duration { tellOfFloods(traffic, over: duration) }
         let allocation = map.map("allocation", readAllocation) ?? AllocationWeights()
         let control = map.map("control", readControl) ?? ControlConfiguration()
-        let policies = readPolicies(pools: poolNames, seed: seed)
+        let policies = readPolicies(pools: poolNames, bounds: pools, seed: seed)
         let sizing = readSizing(pools: pools, policies: policies, books: books)
         guard let name, let question, let seed, let start, let duration, let books else { return nil }
         return Scenario(
@@ -42,6 +43,24 @@ struct ScenarioBuilder {
             tenants: tenants.map { Tenant(name: $0.name) }, sloClasses: classes, sources: traffic.sources,
             traces: traffic.traces, pools: pools, control: control, policies: policies, priceBook: books.book,
             allocation: allocation, files: folder.files, sizing: sizing)
+    }
+
+    /// Requests that a run may have: at a million a second on one core, some three hours.
+    private static let mostRequests = 1e10
+
+    /// A rate with a digit too many would be found out by waiting.
+    private func tellOfFloods(_ traffic: Traffic, over duration: TimeSpan) {
+        let expected = traffic.sources.filter { $0.rate.problem == nil }.map {
+            ($0.name, $0.rate.expectedRequests(until: duration))
+        }
+        let total = expected.reduce(0) { $0 + $1.1 }
+        guard total > Self.mostRequests, let largest = expected.max(by: { $0.1 < $1.1 }) else { return }
+        func billions(_ requests: Double) -> String { "\(Int((requests / 1e9).rounded())) billion" }
+        file.error(
+            map.position(of: "traffic"),
+            "the traffic comes to about \(billions(total)) requests in \(duration), \(billions(largest.1)) of them from "
+                + "'\(largest.0)'; a run takes at most \(billions(Self.mostRequests))",
+            fix: "write a lower rate, such as '12/s', or a shorter duration")
     }
 
     /// Without a stated duration the traces give it: up to the whole second after the last arrival.

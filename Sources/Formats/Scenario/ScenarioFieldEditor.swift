@@ -70,9 +70,32 @@ struct ScenarioFieldEditor {
 
     private func changed(_ node: YAMLNode, key: String) throws(Refusal) -> YAMLNode {
         switch edit.change {
-        case .set(let text): return try parsed(text, at: node.position)
+        case .set(let text):
+            let value = try parsed(text, at: node.position)
+            if key == "rate", case .map(let entries) = node.content, case .scalar = value.content {
+                return try rate(value, in: node, entries)
+            }
+            return value
         case .scale(let factor): return try scaled(node, by: factor, key: key, isAlone: true)
         }
+    }
+
+    /// A plain rate such as `8/s` in the place of a rate: that of a constant one, whatever its scale was.
+    private func rate(
+        _ value: YAMLNode, in node: YAMLNode, _ entries: [YAMLEntry]
+    ) throws(Refusal) -> YAMLNode {
+        guard let constant = entries.first(where: { $0.key == "constant" }) else {
+            let shape = entries.first { $0.key != "scale" }?.key ?? "none"
+            throw Refusal(
+                position: node.position,
+                message: "'\(shown(edit.path))' has a shape, '\(shown(shape))', in whose place one rate would put a "
+                    + "constant",
+                fix: "multiply it instead, '\(shown(edit.path))=x0.5..x2' or '\(shown(edit.path))=±10%', or write "
+                    + "'{constant: \(shown(edit.text))}'")
+        }
+        var copy = node
+        copy.content = .map([YAMLEntry(key: "constant", position: constant.position, value: value)])
+        return copy
     }
 
     /// `text` as a value: a scalar, or a list or map where it starts like one.
@@ -143,5 +166,15 @@ struct ScenarioFieldEditor {
             copy.content = .map(entries)
         }
         return copy
+    }
+}
+
+extension ScenarioEdit {
+    /// What is put in; the factor of one that multiplies.
+    fileprivate var text: String {
+        switch change {
+        case .set(let text): text
+        case .scale(let factor): "x\(factor)"
+        }
     }
 }

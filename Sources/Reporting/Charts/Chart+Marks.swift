@@ -60,15 +60,35 @@ extension Chart {
             """)
     }
 
-    /// A level that matters, with its name at the right end.
-    mutating func rule(y level: Double, _ label: String) {
-        guard level >= y.lower, level <= y.upper else { return }
+    /// A level that matters, with its name at one end, above or below: where no other level's name is and, if there is
+    /// such a place, no curve.
+    ///
+    /// - Returns: What the line and its name take up; empty for a level that lies outside.
+    @discardableResult
+    mutating func rule(y level: Double, _ label: String, avoiding curves: [[Point]] = []) -> [LabelBox] {
+        guard level >= y.lower, level <= y.upper else { return [] }
         let at = py(level)
+        let (left, right) = (px(x.lower), px(x.upper))
+        let heights = at < 40 ? [at + 14] : [at - 5, at + 14]
+        let places = heights.flatMap { [("end", right - 4, $0)] } + heights.flatMap { [("start", left + 4, $0)] }
+        let boxes = places.map { LabelBox(label, anchor: $0.0, x: $0.1, y: $0.2) }
+        let lines = curves.map { $0.map { (x: px($0.x), y: py($0.y)) } }
+        func isFree(_ box: LabelBox) -> Bool { !names.contains { $0.overlaps(box) } && box.y1 <= py(y.lower) }
+        func isClear(_ box: LabelBox) -> Bool {
+            !lines.contains { line in zip(line, line.dropFirst()).contains { box.isCrossed(from: $0, to: $1) } }
+        }
+        let chosen =
+            boxes.indices.first { isFree(boxes[$0]) && isClear(boxes[$0]) } ?? boxes.indices.first { isFree(boxes[$0]) }
+            ?? 0
+        let (anchor, textX, textY) = places[chosen]
+        let line = LabelBox(x0: left, x1: right, y0: at - 1, y1: at + 1)
+        names += [boxes[chosen], line]
         add(
             """
-            <line class="rule" x1="\(px(x.lower))" x2="\(px(x.upper))" y1="\(at)" y2="\(at)"/>\
-            <text class="note end" x="\(px(x.upper) - 4)" y="\(at < 40 ? at + 14 : at - 5)">\(label)</text>
+            <line class="rule" x1="\(left)" x2="\(right)" y1="\(at)" y2="\(at)"/>\
+            <text class="note \(anchor)" x="\(textX)" y="\(textY)">\(label)</text>
             """)
+        return [boxes[chosen], line]
     }
 
     /// A value with its interval in both directions.

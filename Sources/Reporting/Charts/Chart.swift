@@ -19,6 +19,8 @@ struct Chart {
     /// Whether the values of the x axis are written below it: not where another drawing with the same axis follows.
     let namesX: Bool
     private var marks: [HTML] = []
+    /// Of levels that are drawn, so that their names do not meet.
+    var names: [LabelBox] = []
 
     private let left = 62.0
     private let right = 14.0

@@ -1,14 +1,41 @@
-/// Finds room for the names of dots: each beside its own dot, on no other dot and on no other name.
-struct LabelPlacement {
-    private struct Box {
-        var x0, x1, y0, y1: Double
+/// The room that a text or a mark takes in a drawing.
+struct LabelBox {
+    var x0, x1, y0, y1: Double
 
-        func overlaps(_ other: Box) -> Bool { x0 < other.x1 && other.x0 < x1 && y0 < other.y1 && other.y0 < y1 }
+    init(x0: Double, x1: Double, y0: Double, y1: Double) { (self.x0, self.x1, self.y0, self.y1) = (x0, x1, y0, y1) }
+
+    /// Of a note whose baseline begins, ends or has its middle at (`x`, `y`).
+    init(_ text: String, anchor: String, x: Double, y: Double) {
+        // A character of the page's font is about 6.6 units wide at this size.
+        let length = Double(text.count) * 6.6 + 4
+        let left = anchor == "start" ? x : anchor == "end" ? x - length : x - length / 2
+        self.init(x0: left, x1: left + length, y0: y - 11, y1: y + 3)
     }
 
+    func overlaps(_ other: LabelBox) -> Bool { x0 < other.x1 && other.x0 < x1 && y0 < other.y1 && other.y0 < y1 }
+
+    /// Whether the straight line between two points passes through.
+    func isCrossed(from a: (x: Double, y: Double), to b: (x: Double, y: Double)) -> Bool {
+        // Liang and Barsky: the part of the line inside each pair of edges.
+        var (enter, leave) = (0.0, 1.0)
+        for (start, change, low, high) in [(a.x, b.x - a.x, x0, x1), (a.y, b.y - a.y, y0, y1)] {
+            if change == 0 {
+                if start < low || start > high { return false }
+                continue
+            }
+            let (first, second) = ((low - start) / change, (high - start) / change)
+            enter = max(enter, min(first, second))
+            leave = min(leave, max(first, second))
+        }
+        return enter <= leave
+    }
+}
+
+/// Finds room for the names of dots: each near its own dot, on no other dot, no other name and no line that is kept free.
+struct LabelPlacement {
     private let width: Double
     private let height: Double
-    private var taken: [Box] = []
+    private var taken: [LabelBox] = []
 
     init(width: Double, height: Double) {
         self.width = width
@@ -16,28 +43,39 @@ struct LabelPlacement {
     }
 
     /// Keeps names off the dot at (`x`, `y`).
-    mutating func occupy(x: Double, y: Double) { taken.append(Box(x0: x - 8, x1: x + 8, y0: y - 8, y1: y + 8)) }
+    mutating func occupy(x: Double, y: Double) { occupy(LabelBox(x0: x - 8, x1: x + 8, y0: y - 8, y1: y + 8)) }
 
-    /// The name of the dot at (`x`, `y`), in the first free place: right, left, above, below; right when none is free.
+    mutating func occupy(_ box: LabelBox) { taken.append(box) }
+
+    /// The name of the dot at (`x`, `y`) in the nearest free place, beside it if possible; a line leads to one that is
+    /// further away. Where nothing is free, on the right.
     mutating func place(_ name: String, x: Double, y: Double) -> HTML {
-        // A character of the page's font is about 6.6 units wide at this size.
-        let length = Double(name.count) * 6.6 + 4
-        let places: [(anchor: String, x: Double, y: Double)] = [
+        let beside: [(anchor: String, x: Double, y: Double)] = [
             ("start", x + 11, y - 5), ("end", x - 11, y - 5), ("start", x + 11, y + 15), ("end", x - 11, y + 15),
-            ("mid", x, y - 14), ("mid", x, y + 24), ("mid", x, y - 30), ("mid", x, y + 40),
+            ("mid", x, y - 14), ("mid", x, y + 24),
         ]
-        func box(_ place: (anchor: String, x: Double, y: Double)) -> Box {
-            let left =
-                place.anchor == "start" ? place.x : place.anchor == "end" ? place.x - length : place.x - length / 2
-            return Box(x0: left, x1: left + length, y0: place.y - 11, y1: place.y + 3)
+        let further = (2...8).flatMap { row -> [(anchor: String, x: Double, y: Double)] in
+            let step = Double(row) * 16
+            return [y + 8 + step, y - step].flatMap { line in
+                [("mid", x, line), ("start", x + 11, line), ("end", x - 11, line)]
+            }
         }
-        let chosen =
-            places.first { place in
-                let room = box(place)
-                let isInside = room.x0 >= 62 && room.x1 <= width && room.y0 >= 16 && room.y1 <= height - 44
-                return isInside && !taken.contains { $0.overlaps(room) }
-            } ?? places[0]
-        taken.append(box(chosen))
-        return "<text class=\"note \(chosen.anchor)\" x=\"\(chosen.x)\" y=\"\(chosen.y)\">\(name)</text>"
+        let index = (beside + further).firstIndex { isFree(LabelBox(name, anchor: $0.anchor, x: $0.x, y: $0.y)) }
+        let chosen = (beside + further)[index ?? 0]
+        let box = LabelBox(name, anchor: chosen.anchor, x: chosen.x, y: chosen.y)
+        taken.append(box)
+        var leader: HTML = ""
+        if let index, index >= beside.count {
+            let end = chosen.y > y ? box.y0 : box.y1
+            let start = chosen.y > y ? y + 6 : y - 6
+            let to = min(max(x, box.x0), box.x1)
+            leader = "<line class=\"leader\" x1=\"\(x)\" x2=\"\(to)\" y1=\"\(start)\" y2=\"\(end)\"/>"
+        }
+        return "\(leader)<text class=\"note \(chosen.anchor)\" x=\"\(chosen.x)\" y=\"\(chosen.y)\">\(name)</text>"
+    }
+
+    private func isFree(_ room: LabelBox) -> Bool {
+        room.x0 >= 62 && room.x1 <= width && room.y0 >= 16 && room.y1 <= height - 44
+            && !taken.contains { $0.overlaps(room) }
     }
 }

@@ -6,7 +6,7 @@ import Units
 
 /// `bill.csv`: the bill as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification, which many tools read.
 ///
-/// One row for each tenant that an instance served in a charge period, and one under the sub-account `idle` for what no
+/// One row for each tenant that an instance served in a charge period, and one under the sub-account `overhead` for what no
 /// tenant used. Amounts are plain decimals in USD, times are UTC and half-open, and an empty field is null.
 ///
 /// `BilledCost` and `EffectiveCost` are exact to the nanodollar and sum to the bill. `ListUnitPrice` is the price of the
@@ -30,7 +30,7 @@ public struct BillFile: Sendable {
                 let row = FocusRow(line: line, tenant: tenant, index: index)
                 if !row.isVacant { csv.row(row.fields(in: invoice)) }
             }
-            csv.row(FocusRow(idleOf: line).fields(in: invoice))
+            csv.row(FocusRow(overheadOf: line).fields(in: invoice))
         }
         text = csv.text
     }

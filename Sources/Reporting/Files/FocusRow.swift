@@ -23,7 +23,7 @@ struct FocusRow {
         requests = line.usage.requests[index]
     }
 
-    init(idleOf line: BillLine) {
+    init(overheadOf line: BillLine) {
         self.line = line
         tenant = nil
         cost = line.split.overhead
@@ -69,7 +69,7 @@ struct FocusRow {
         let offering = usage.offering
         let sku = "\(offering.provider)/\(offering.instanceType)"
         let quantity = PricedQuantity(cost: cost, line: line, slotTime: slotTime)
-        let account = tenant?.name ?? "idle"
+        let account = tenant?.name ?? "overhead"
         let purpose = tenant.map { "serving \($0.name)" } ?? "used by no tenant"
         let tags = [("pool", usage.pool.name)] + (tenant.map { [("tenant", $0.name)] } ?? [])
         let mandatory = [

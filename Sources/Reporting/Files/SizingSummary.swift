@@ -10,6 +10,8 @@ public struct SizingSummary: Encodable, Sendable {
     private let varied: String
     private let runs: Int
     private let exhaustiveRuns: Int
+    private let unfilled: Int
+    private let unlisted: Int
     private let candidates: [Candidate]
     private let answer: Answer?
     private let nearest: Nearest?
@@ -23,6 +25,8 @@ public struct SizingSummary: Encodable, Sendable {
         varied = result.varied
         runs = result.runs
         exhaustiveRuns = result.exhaustiveRuns
+        unfilled = result.unfilled
+        unlisted = result.unlisted
         candidates = result.rows.map { row in
             Candidate(
                 name: row.name, verdict: row.verdict, draws: row.draws, missedDraws: row.misses, costUSD: row.cost,
@@ -36,7 +40,8 @@ public struct SizingSummary: Encodable, Sendable {
                         name: pool.id.name, alternative: way.name, offering: pool.offering.description,
                         initialReplicas: pool.initialReplicas)
                 },
-                costUSD: answer.cost, probability: answer.probability, freshProbability: answer.freshProbability)
+                costUSD: answer.cost, freshCostUSD: answer.freshCost, probability: answer.probability,
+                freshProbability: answer.freshProbability)
         }
         nearest = result.nearest.map {
             Nearest(name: $0.name, draws: $0.draws, missedDraws: $0.misses, costUSD: $0.cost, limits: $0.limits)
@@ -46,6 +51,8 @@ public struct SizingSummary: Encodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case scenario, seed, risk, draws, varied, runs, candidates, answer, nearest
         case exhaustiveRuns = "exhaustive_runs"
+        case unfilled = "candidates_with_empty_slots"
+        case unlisted = "candidates_not_listed"
     }
 
     private struct Candidate: Encodable {
@@ -53,7 +60,7 @@ public struct SizingSummary: Encodable, Sendable {
         var verdict: SizingRow.Verdict
         var draws: Int
         var missedDraws: Int
-        var costUSD: Estimate
+        var costUSD: Estimate?
         var attainment: [String: Double]
         var reason: String
 
@@ -70,12 +77,14 @@ public struct SizingSummary: Encodable, Sendable {
         var parameters: [String: ParameterValue]
         var pools: [Pool]
         var costUSD: Estimate
+        var freshCostUSD: Estimate?
         var probability: Estimate
         var freshProbability: Estimate?
 
         enum CodingKeys: String, CodingKey {
             case name, policy, parameters, pools, probability
             case costUSD = "cost_usd"
+            case freshCostUSD = "fresh_cost_usd"
             case freshProbability = "fresh_probability"
         }
     }

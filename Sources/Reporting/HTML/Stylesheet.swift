@@ -77,6 +77,7 @@ enum Stylesheet {
         .hatch-line{fill:var(--c);opacity:.75}
         .rule{stroke:var(--ink);stroke-width:1.2;stroke-dasharray:3 3}
         .joint{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 2}
+        .leader{stroke:var(--soft);stroke-width:1}
         .whisker{stroke:var(--c);stroke-width:1.6}
         .dot{fill:var(--c)}
         .ring{fill:var(--card);stroke:var(--c);stroke-width:2}

@@ -17,7 +17,7 @@ struct BillWaterfall {
     }
 
     private var steps: [Step] {
-        let used = bill.total - bill.idle
+        let used = bill.total - bill.overhead
         var steps = [
             Step(
                 name: "Serving tenants", explanation: "steps that produced their tokens", amount: used, base: .zero,

@@ -65,9 +65,10 @@ struct ComparisonPanel {
             x: .linear(from: low * 0.97, to: high * 1.06) { money(dollars: $0) },
             y: .linear(from: max(0, floor), to: 1) { percent($0, 2) },
             xTitle: "cost of the run", yTitle: "requests within SLO", height: 270)
-        chart.rule(
+        let level = chart.rule(
             y: comparison.requiredAttainment, "required: \(trimmed(attainmentText(comparison.requiredAttainment)))")
         var labels = LabelPlacement(width: chart.width, height: chart.height)
+        for box in level { labels.occupy(box) }
         for row in rows { labels.occupy(x: chart.px(row.cost.value), y: chart.py(row.attainment.value)) }
         for row in rows {
             let share = row.attainment

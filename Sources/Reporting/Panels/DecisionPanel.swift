@@ -23,10 +23,9 @@ struct DecisionPanel {
 
     private var lead: String {
         let counts = result.scaling
-        let guarded = result.decisions.filter { $0.wanted != $0.applied }.count
         let flapping = counts.reversals == 1 ? "1 reversal" : "\(grouped(counts.reversals)) reversals"
         return "\(grouped(counts.decisions)) control ticks changed a target \(grouped(counts.changes)) times, with "
-            + "\(flapping) within 30 minutes; guards altered \(guarded == 0 ? "none" : grouped(Int64(guarded)))."
+            + "\(flapping) within 30 minutes; guards altered \(counts.guarded == 0 ? "none" : grouped(counts.guarded))."
     }
 
     /// A lane for each pool: a mark up for more replicas, down for fewer.
@@ -64,7 +63,7 @@ struct DecisionPanel {
     }
 
     private var list: HTML {
-        let total = result.decisions.count
+        let total = Int(result.scaling.noted)
         let listed = result.decisions.prefix(Self.listed)
         let first = table(
             total <= Self.inSight

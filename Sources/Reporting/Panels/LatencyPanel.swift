@@ -75,7 +75,9 @@ struct LatencyPanel {
             },
             xTitle: "percentile", yTitle: name, width: 470, height: 280)
         for (curve, points) in drawn { chart.line(points, color: curve.color, pattern: curve.pattern) }
-        for (label, target) in targets { chart.rule(y: target.milliseconds, label) }
+        for (label, target) in targets {
+            chart.rule(y: target.milliseconds, label, avoiding: drawn.map(\.points))
+        }
         let legend = Legend(curves.map { ($0.color, .line($0.pattern), $0.name) })
         return "\(chart.html)\(legend.html)"
     }

@@ -93,7 +93,9 @@ struct QueuePanel {
             yTitle: "time to first token", height: 170, namesX: false)
         chart.line(longest, color: 6, pattern: .dotted)
         chart.line(mean, color: 1)
-        for (name, target) in targets { chart.rule(y: target.milliseconds, "\(name): \(spelled(target))") }
+        for (name, target) in targets {
+            chart.rule(y: target.milliseconds, "\(name): \(spelled(target))", avoiding: [longest, mean])
+        }
         return chart.html
     }
 

@@ -45,7 +45,7 @@ struct TenantPanel {
             money(tenants),
             share(tenants), "",
         ])
-        table.total(["Idle and overhead", "", "", "", "", "", money(bill.idle), share(bill.idle), ""])
+        table.total(["Overhead", "", "", "", "", "", money(bill.overhead), share(bill.overhead), ""])
         table.total(["Bill", "", "", "", "", "", money(bill.total), share(bill.total), ""])
         return table
     }
@@ -57,7 +57,7 @@ struct TenantPanel {
     /// The sum to the nanodollar: what makes the rounded figures above believable.
     private var proof: String {
         let tenants = bill.split.tenants.reduce(USD.zero, +)
-        return "To the nanodollar: \(tenants) (tenants) + \(bill.idle) (idle and overhead) = \(bill.total) USD, "
+        return "To the nanodollar: \(tenants) (tenants) + \(bill.overhead) (overhead) = \(bill.total) USD, "
             + "the sum of \(grouped(Int64(bill.lines.count))) bill lines."
     }
 

@@ -62,7 +62,7 @@ struct VerdictStrip {
         let hours = result.duration.seconds / 3600
         let perHour = hours > 0 ? money(dollars: result.bill.total.dollars / hours) + " an hour" : ""
         let perMillion = result.bill.total.per(result.outputTokens, scale: 1_000_000)
-        let idle = result.bill.total > .zero ? result.bill.idle.dollars / result.bill.total.dollars : 0
+        let overhead = result.bill.total > .zero ? result.bill.overhead.dollars / result.bill.total.dollars : 0
         let targets = result.sloClasses.map {
             "\(trimmed(attainmentText($0.sloClass.attainment))) for \($0.sloClass.name)"
         }
@@ -85,7 +85,9 @@ struct VerdictStrip {
                 "TTFT p99", latency(result.ttft.quantile(0.99)), ["ttft_ms", "p99"],
                 or: ttftTargets.isEmpty ? "no target" : "target: " + ttftTargets.joined(separator: ", ")
             ) { latency(milliseconds: $0) },
-            tile("Idle share of the bill", percent(idle), [], or: money(result.bill.idle)) { threeDigits($0) },
+            tile("Overhead share of the bill", percent(overhead), [], or: money(result.bill.overhead)) {
+                threeDigits($0)
+            },
         ]
     }
 

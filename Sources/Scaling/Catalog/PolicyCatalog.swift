@@ -1,3 +1,4 @@
+import EngineModel
 import FleetModel
 
 /// The policies there are, and the way from a name and parameters to a policy.
@@ -69,6 +70,33 @@ public enum PolicyCatalog {
         return try entry.make(file.parameters, memory)
     }
 
+    /// The same for a file from anywhere: parameters must also lie in their ranges, and engine models hold something.
+    public static func checkedPolicy(from file: PolicyFile) throws(PolicyErrors) -> any ScalingPolicy {
+        guard case .map(var parameters) = file.parameters, let entry = entry(named: file.name) else {
+            return try policy(from: file)
+        }
+        for parameter in entry.description.parameters where parameter.kind == .engines {
+            guard let engines = parameters.removeValue(forKey: parameter.name) else { continue }
+            let models: [String: PoolModel]
+            do {
+                models = try engines.decoded(as: [String: PoolModel].self)
+            } catch {
+                throw PolicyErrors(problems: [.unreadable(parameter.name, policy: file.name, detail: "\(error)")])
+            }
+            for (pool, model) in models.sorted(by: { $0.key < $1.key }) where !model.limits.arePositive {
+                throw PolicyErrors(
+                    problems: [
+                        .unreadable(
+                            parameter.name, policy: file.name,
+                            detail: "limits of pool '\(pool)' that are not positive")
+                    ])
+            }
+        }
+        let problems = problems(named: file.name, parameters: parameters)
+        guard problems.isEmpty else { throw PolicyErrors(problems: problems) }
+        return try policy(from: file)
+    }
+
     private static func entry(named name: String) -> Entry? { entries.first { $0.description.name == name } }
 
     private static func encoded(_ engines: [String: PoolModel], of name: String) throws(PolicyErrors) -> ParameterValue
@@ -109,4 +137,8 @@ private struct Entry: Sendable {
             throw PolicyErrors(problems: [.unreadable(part, policy: description.name, detail: "\(error)")])
         }
     }
+}
+
+extension ReplicaLimits {
+    fileprivate var arePositive: Bool { kvTokens > 0 && maxSequences > 0 && maxBatchedTokens > 0 }
 }

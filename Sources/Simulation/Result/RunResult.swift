@@ -46,8 +46,11 @@ public struct RunResult: Sendable {
     public var preemptions: Int64
     public var pools: [PoolResult]
     public var scaling: ScalingCounts
-    /// Every decision that changed a target or was changed by a guard, in order; holds are counted only.
+    /// The first `keptDecisions` decisions that changed a target or were changed by a guard, in order; those after them
+    /// and holds are counted only.
     public var decisions: [DecisionEntry]
+    /// Some 600 bytes each with their alternatives. A report lists fewer; a journal has them all.
+    public static let keptDecisions = 10_000
     /// At most `Timeline.capacity` rows, in order of time, then pool.
     public var timeline: [TimelineRow]
     public var usage: [UsageRecord]
@@ -119,7 +122,8 @@ public struct SLOClassResult: Sendable {
 /// One pool over the billed span.
 public struct PoolResult: Hashable, Sendable, Codable {
     public var id: PoolID
-    /// Replicas starting, ready or draining: what is paid for, averaged over time, and at its most.
+    /// Replicas starting on a machine that has been handed over, ready or draining: what is paid for, averaged over time,
+    /// and at its most. Replicas that wait for a machine are on no bill.
     public var meanReplicas: Double
     public var maxReplicas: Int
     public var steps: Int64
@@ -148,6 +152,9 @@ public struct ScalingCounts: Hashable, Sendable, Codable {
     public var changes: Int64 = 0
     /// Changes against the direction of the same pool's change before, within 30 minutes: flapping.
     public var reversals: Int64 = 0
+    /// Decisions that changed a target or were changed by a guard, and of them the latter.
+    public var noted: Int64 = 0
+    public var guarded: Int64 = 0
 
     public init() {}
 }

@@ -55,6 +55,7 @@ extension FleetWorld {
     mutating func decide(at now: Instant) {
         for pool in pools.indices { control.ingest(pools[pool].status(at: now)) }
         let record = control.tick(at: now)
+        options.tap.tick?(record, control.policy)
         scaling.decisions += 1
         for target in record.targets { apply(target, of: record, at: now) }
         for intervention in record.interventions
@@ -67,11 +68,11 @@ extension FleetWorld {
         guard let pool = pools.firstIndex(where: { $0.id == target.pool }) else { return }
         let from = pools[pool].target
         let guards = record.interventions.filter { $0.pool == target.pool }
-        decisions.append(
+        note(
             DecisionEntry(
                 time: now, pool: target.pool, from: from, wanted: guards.first?.proposed ?? target.replicas,
                 applied: target.replicas, reason: target.reason, guardReasons: guards.map(\.reason),
-                rejected: record.decision.rejected.filter { $0.pool == target.pool }))
+                rejected: record.decision.rejected.filter { $0.pool == target.pool }), in: pool)
         countChange(from: from, to: target.replicas, in: pool, at: now)
         pools[pool].target = target.replicas
         pools[pool].appliedGeneration = target.generation
@@ -82,17 +83,21 @@ extension FleetWorld {
 
     /// A guard that kept a pool as it is.
     private mutating func note(_ intervention: GuardIntervention, of record: ControlRecord) {
+        guard let pool = pools.firstIndex(where: { $0.id == intervention.pool }) else { return }
         // The same refusal tick after tick is one story: it is told once.
-        if let last = decisions.last(where: { $0.pool == intervention.pool }), last.applied == intervention.allowed,
-            last.wanted == intervention.proposed
-        {
-            return
-        }
-        decisions.append(
+        if let last = pools[pool].lastNoted, last == (intervention.proposed, intervention.allowed) { return }
+        note(
             DecisionEntry(
                 time: record.time, pool: intervention.pool, from: intervention.allowed, wanted: intervention.proposed,
                 applied: intervention.allowed, reason: "held by a guard", guardReasons: [intervention.reason],
-                rejected: record.decision.rejected.filter { $0.pool == intervention.pool }))
+                rejected: record.decision.rejected.filter { $0.pool == intervention.pool }), in: pool)
+    }
+
+    private mutating func note(_ entry: DecisionEntry, in pool: Int) {
+        pools[pool].lastNoted = (entry.wanted, entry.applied)
+        scaling.noted += 1
+        if entry.wanted != entry.applied { scaling.guarded += 1 }
+        if decisions.count < RunResult.keptDecisions { decisions.append(entry) }
     }
 
     private mutating func countChange(from: Int, to level: Int, in pool: Int, at now: Instant) {

@@ -28,6 +28,9 @@ extension FleetWorld {
         for name in (scenario.sources.map(\.pool) + traces.map(\.pool)) {
             precondition(pools.contains { $0.id == name }, "traffic for pool '\(name)', which is not in the scenario")
         }
+        if options.tap.requests != nil {
+            for index in pools.indices { pools[index].heard = [] }
+        }
         startAgenda()
     }
 

@@ -28,10 +28,15 @@ struct FleetWorld {
     /// When each occasion comes next.
     var agenda = [Instant](repeating: .never, count: Occasion.allCases.count)
     var control: ControlLoop
+    /// One per instance and charge period, an hour, because the bill has a line for each: some 300 bytes. A year of a
+    /// hundred instances is 260 MB, and the one thing of a run that grows so.
     var usage: [UsageRecord] = []
     var scaling = ScalingCounts()
+    /// At most `RunResult.keptDecisions`.
     var decisions: [DecisionEntry] = []
+    /// At most `Timeline.capacity`.
     var timeline: [TimelineRow] = []
+    /// One an hour: a year is 9 kB of times and 560 kB of digits.
     var checkpoints: [Checkpoint] = []
     /// Hash of the decisions.
     var fingerprint = Fingerprint()
@@ -43,8 +48,10 @@ struct FleetWorld {
     ///
     /// - Parameter progress: Called at each control tick; may stop the run.
     mutating func run(progress: ((RunProgress) -> Continuation)?) {
+        options.tap.start?(control.policy, control.limits)
         while let now = agenda.min(), now != .never {
             advancePools(through: now)
+            tellOfRequests()
             // What one occasion does to the pools may have consequences in the same nanosecond, before the next one.
             let occasion = Occasion.allCases.first { agenda[$0.rawValue] == now }!
             take(occasion, at: now)
@@ -56,6 +63,16 @@ struct FleetWorld {
         }
         advancePools(through: .never)
         for index in pools.indices { pools[index].giveUpHeld(at: horizon) }
+        tellOfRequests()
+    }
+
+    /// Hands on what pools heard while they were played, in their order: threads may have played them in any.
+    private mutating func tellOfRequests() {
+        guard let tell = options.tap.requests else { return }
+        for index in pools.indices {
+            if let heard = pools[index].heard, !heard.isEmpty { tell(pools[index].id, heard) }
+            pools[index].heard?.removeAll(keepingCapacity: true)
+        }
     }
 
     /// Plays the pools up to and with `limit`, side by side where there are threads: nothing of one reaches another.

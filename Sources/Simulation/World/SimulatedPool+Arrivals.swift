@@ -103,6 +103,7 @@ extension SimulatedPool {
     /// Takes in an outcome: the run's sums, the timeline's, and those of the node that did the work.
     private mutating func take(_ end: Ended, node: Int?) {
         let isMet = tally.end(end)
+        heard?.append(EndedRequest(end))
         guard areBooksOpen else { return }
         row.count(end.outcome, isMet: isMet)
         guard let node else { return }

@@ -44,7 +44,6 @@ extension SimulatedPool {
             replicas.append(replica)
         }
         alive.append(position)
-        maxReplicas = max(maxReplicas, alive.count)
         notePhase(of: replica.id, code: 0, at: now)
         setTimer(of: position)
         return position
@@ -128,6 +127,7 @@ extension SimulatedPool {
     /// Passes an event to a replica's life and does what comes of it.
     mutating func tell(_ event: ReplicaEvent, toReplicaAt position: Int, now: Instant) {
         meter(position, at: now)
+        countReplicas(at: now)
         guard let action = replicas[position]!.lifecycle.handle(event, at: now) else { return }
         let id = replicas[position]!.id
         switch action {
@@ -157,7 +157,6 @@ extension SimulatedPool {
         replicas[position]!.engine.abandon(at: now, ended: &ended)
         takeEnded(node: node)
         retire(replicas[position]!.engine, at: now)
-        countReplicas(at: now)
         alive.removeAll { $0 == position }
         removeFromReady(position)
         replicas[position] = nil

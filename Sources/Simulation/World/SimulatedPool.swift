@@ -49,6 +49,8 @@ struct SimulatedPool {
     var areBooksOpen = true
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
+    /// Requests that ended since the world last looked, when somebody asked for them; `nil` when nobody did.
+    var heard: [EndedRequest]?
 
     /// Requests that came in the last stretch that was played.
     private(set) var recentArrivals: Int64 = 0
@@ -64,7 +66,7 @@ struct SimulatedPool {
     var endedPreemptions: Int64 = 0
     var endedPrefixCache = PrefixCacheCounts()
 
-    /// ∫ living replicas dt, in replica-nanoseconds, up to `countedAt`.
+    /// ∫ replicas paid for dt, in replica-nanoseconds, up to `countedAt`.
     var replicaNanoseconds: Int128 = 0
     var countedAt: Instant
     var maxReplicas = 0
@@ -75,6 +77,8 @@ struct SimulatedPool {
     var rowBusy = TimeSpan.zero
     var rowTokens: Int64 = 0
     var lastChange: (time: Instant, up: Bool)?
+    /// Of the last decision written down: what the policy wanted, and what the guards let through.
+    var lastNoted: (wanted: Int, applied: Int)?
     var reach = ValidRange(decodeSequences: 0, decodeContext: 0, prefillTokens: 0, prefillContext: 0)
 
     init(
@@ -149,11 +153,23 @@ struct SimulatedPool {
         return counts
     }
 
-    /// Adds the time since the last change to the mean number of replicas. Called before that number changes.
+    /// Replicas whose machine has been handed over: starting, ready or draining. One that is being provisioned is not on
+    /// the bill.
+    private var paidReplicas: Int {
+        alive.reduce(0) { count, position in
+            switch replicas[position]!.lifecycle.phase {
+            case .starting(.provision, _), .terminated: count
+            case .starting, .ready, .draining: count + 1
+            }
+        }
+    }
+
+    /// Adds the time since the last change to the mean number of replicas paid for. Called before that number changes.
     mutating func countReplicas(at now: Instant) {
         guard areBooksOpen else { return }
-        replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(alive.count)
+        let paid = paidReplicas
+        replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(paid)
         countedAt = now
-        maxReplicas = max(maxReplicas, alive.count)
+        maxReplicas = max(maxReplicas, paid)
     }
 }

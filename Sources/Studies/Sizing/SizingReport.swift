@@ -14,16 +14,19 @@ struct SizingReport {
     private var varied: String { scenario.whatReplicationsVary }
 
     var result: SizingResult {
+        let skipped = notPlayed
         let played = search.played.map { ($0, row(of: $0)) }.sorted { key($0.1) < key($1.1) }.map(\.1)
         return SizingResult(
             scenario: scenario.name, seed: scenario.seed, rule: search.rule, varied: varied,
-            rows: played + notPlayed, answer: answer.map(describe), nearest: nil, candidates: candidates.count,
+            rows: played + skipped, unfilled: unfilled,
+            unlisted: candidates.count - played.count - skipped.count - unfilled,
+            answer: answer.map(describe), nearest: nil, candidates: candidates.count,
             exhaustiveRuns: candidates.count * search.rule.draws, runs: search.runs)
     }
 
     private func key(_ row: SizingRow) -> (Int, Double, String) {
         let order: [SizingRow.Verdict] = [.answer, .keeps, .dearer, .contradicted, .misses, .notPlayed]
-        return (order.firstIndex(of: row.verdict)!, row.cost.value, row.name)
+        return (order.firstIndex(of: row.verdict)!, row.cost?.value ?? .infinity, row.name)
     }
 
     // MARK: - Rows
@@ -86,23 +89,46 @@ struct SizingReport {
         return "\(sloClass.name): \(percent(trial.meanAttainments[worst])) of \(percent(sloClass.attainment))"
     }
 
-    /// Fixed fleets of single pools that no run was spent on; with several pools they are too many to list.
+    /// Fixed fleets that leave a slot of a paid machine empty: one more replica costs nothing.
+    private var unfilled: Int {
+        candidates.fixedCount
+            - candidates.fleets.reduce(0) { sum, fleet in
+                sum + scenario.pools.indices.reduce(1) { $0 * fleet.levels(of: $1).count }
+            }
+    }
+
+    /// Of a fleet with more combinations of counts than this, those that were not played are counted and not listed.
+    private static let listed = 2000
+
+    /// Candidates that no run was spent on, with the reason.
     private var notPlayed: [SizingRow] {
-        guard scenario.pools.count == 1 else { return [] }
-        return candidates.fleets.indices.flatMap { index -> [SizingRow] in
+        let fixed = candidates.fleets.indices.flatMap { index -> [SizingRow] in
             let (fleet, lattice) = (candidates.fleets[index], search.lattices[index])
-            return fleet.levels(of: 0).compactMap { level in
-                let candidate = SizingCandidate.fixed(fleet: index, counts: [level])
+            let levels = scenario.pools.indices.map { fleet.levels(of: $0) }
+            guard levels.reduce(1, { $0 * max(1, $1.count) }) <= Self.listed else { return [] }
+            let all = levels.reduce([[]]) { combinations, levels in
+                combinations.flatMap { counts in levels.map { counts + [$0] } }
+            }
+            return all.compactMap { counts in
+                let candidate = SizingCandidate.fixed(fleet: index, counts: counts)
                 guard search.trials[candidate] == nil else { return nil }
                 let reason =
-                    !fleet.isWithinCeiling([level])
+                    !fleet.isWithinCeiling(counts)
                     ? "above the spending ceiling"
-                    : lattice.isRefuted([level]) ? "a larger fleet misses already" : "costs more than what was found"
+                    : lattice.isRefuted(counts) ? "a larger fleet misses already" : "costs more than what was found"
                 return SizingRow(
                     name: candidates.name(of: candidate), verdict: .notPlayed, draws: 0, misses: 0,
-                    cost: Estimate(fleet.cost(of: [level]).dollars), attainments: [], reason: reason)
+                    cost: Estimate(fleet.cost(of: counts).dollars), attainments: [], reason: reason)
             }
         }
+        let policies = candidates.policies.indices.map { SizingCandidate.policy($0) }
+            .filter { search.trials[$0] == nil }
+            .map {
+                SizingRow(
+                    name: candidates.name(of: $0), verdict: .notPlayed, draws: 0, misses: 0, cost: nil,
+                    attainments: [], reason: "even the largest fleet misses")
+            }
+        return fixed + policies
     }
 
     // MARK: - Answer
@@ -117,7 +143,9 @@ struct SizingReport {
             name: candidates.name(of: candidate), scenario: candidates.scenario(of: candidate),
             policy: candidates.choice(of: candidate), pools: zip(ways, fleet.choice).map { $0[$1] }, counts: counts,
             cost: Estimate(over: trial.outcomes.map(\.cost.dollars), varied: varied),
-            probability: probability(of: trial), freshProbability: search.fresh[candidate].map(probability))
+            freshCost: search.fresh[candidate].map {
+                Estimate(over: $0.outcomes.map(\.cost.dollars), varied: varied)
+            }, probability: probability(of: trial), freshProbability: search.fresh[candidate].map(probability))
     }
 
     private func probability(of trial: SizingTrial) -> Estimate {

@@ -10,6 +10,11 @@ public struct SizingResult: Sendable {
     public var varied: String
     /// The answer first; then those that kept the promise, those not followed further, those that miss, each by cost.
     public var rows: [SizingRow]
+    /// Fixed fleets that are not looked at, because one more replica on the same machines costs nothing.
+    public var unfilled: Int
+    /// Fixed fleets that were not played and are too many to list: a larger one misses already, or they cost more than
+    /// what was found.
+    public var unlisted: Int
     /// The answer, when there is one.
     public var answer: SizingAnswer?
     /// When nothing keeps the promise: what comes nearest, and what stands in the way.
@@ -43,8 +48,9 @@ public struct SizingRow: Sendable {
     /// Draws played, and those of them on which a class missed its attainment.
     public var draws: Int
     public var misses: Int
-    /// Mean cost of a run in USD, with Student's interval from two draws on.
-    public var cost: Estimate
+    /// Mean cost of a run in USD over the draws played, the first so many of the search, with Student's interval from two
+    /// on. Of a fixed fleet that was not played what its machines cost, which is known without a run; `nil` of a policy.
+    public var cost: Estimate?
     /// The mean attainment of each SLO class; empty when not played.
     public var attainments: [Double]
     /// Why it is where it is, in words.
@@ -61,7 +67,10 @@ public struct SizingAnswer: Sendable {
     public var pools: [PoolAlternative]
     /// Replicas of each pool that are held; `nil` for a policy that resizes.
     public var counts: [Int]?
+    /// Over the draws of the search.
     public var cost: Estimate
+    /// Over draws that had no part in the choice; `nil` when none were played.
+    public var freshCost: Estimate?
     /// Probability of keeping the promise on a draw, from the draws of the search, with Clopper and Pearson's 95 % interval.
     public var probability: Estimate
     /// The same from draws that had no part in the choice; `nil` when none were played.
@@ -69,7 +78,7 @@ public struct SizingAnswer: Sendable {
 
     public init(
         name: String, scenario: Scenario, policy: PolicyChoice, pools: [PoolAlternative], counts: [Int]?,
-        cost: Estimate, probability: Estimate, freshProbability: Estimate?
+        cost: Estimate, freshCost: Estimate? = nil, probability: Estimate, freshProbability: Estimate?
     ) {
         self.name = name
         self.scenario = scenario
@@ -77,6 +86,7 @@ public struct SizingAnswer: Sendable {
         self.pools = pools
         self.counts = counts
         self.cost = cost
+        self.freshCost = freshCost
         self.probability = probability
         self.freshProbability = freshProbability
     }

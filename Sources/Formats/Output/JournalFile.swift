@@ -1,0 +1,161 @@
+import Control
+import Scaling
+import Synchronization
+import Units
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The journal of a run: one line a control tick, as JSON, chained by hashes.
+public final class JournalFile: Sendable {
+    private let file: StreamedFile
+    private let writer: Mutex<JournalWriter?> = Mutex(nil)
+
+    public var failure: OutputError? { file.failure }
+
+    /// Opens it; nothing but a hidden file is there before `close`.
+    public init(path: String) throws(OutputError) { file = try StreamedFile(path: path) }
+
+    /// Writes the first line.
+    ///
+    /// - Parameter origin: The command that plays the run again.
+    public func begin(origin: String, policy: any ScalingPolicy, limits: GuardLimits) {
+        writer.withLock { writer in
+            do {
+                let header = try JournalHeader(origin: origin, policy: policy, limits: limits)
+                file.append(try header.line + "\n")
+                writer = JournalWriter(header)
+            } catch {
+                preconditionFailure("a policy that cannot be written: \(error)")
+            }
+        }
+    }
+
+    /// Writes the line of a tick.
+    ///
+    /// - Parameter policy: The one that decided, as the tick left it.
+    /// - Precondition: `begin` was called.
+    public func append(_ record: ControlRecord, by policy: any ScalingPolicy) {
+        writer.withLock { writer in
+            do {
+                file.append(try writer!.line(of: record, by: policy) + "\n")
+            } catch {
+                preconditionFailure("a tick that cannot be written: \(error)")
+            }
+        }
+    }
+
+    public func close() throws(OutputError) { try file.close() }
+    public func discard() { file.discard() }
+}
+
+/// What a journal was found to be.
+public struct JournalSummary: Hashable, Sendable {
+    public var header: JournalHeader
+    /// Ticks, and of them those that sent something.
+    public var ticks = 0
+    public var changes = 0
+    public var first: Instant?
+    public var last: Instant?
+    /// Names the whole of it: the hash of the last line.
+    public var hash: String
+}
+
+/// A line of a journal at which it is not what it should be.
+public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Problem: Hashable, Sendable {
+        case fault(JournalFault)
+        /// The line is no record: what the reader says.
+        case unreadable(String)
+        /// The last line has no end and is no record: the file was cut short.
+        case cutShort
+        case empty
+    }
+
+    public var path: String
+    /// From 1.
+    public var line: Int
+    public var problem: Problem
+
+    public var description: String {
+        let what =
+            switch problem {
+            case .fault(let fault): fault.description
+            case .unreadable(let reason): "this is no record of a journal: \(reason)"
+            case .cutShort: "the last line is cut short"
+            case .empty: "there is no line"
+            }
+        return "\(path):\(line): error: \(what)"
+    }
+}
+
+public enum JournalVerification {
+    /// Reads a journal as a stream, checks its chain and plays its policy again over its observations.
+    ///
+    /// - Parameters:
+    ///   - policy: To be tried in place of the header's: it must be the same.
+    ///   - progress: Called now and then with the lines read.
+    /// - Returns: What it holds, when every line comes out as it was recorded.
+    /// - Throws: `InputError` when it cannot be read, `JournalError` for the first line that is wrong.
+    /// - Complexity: Memory does not grow with its length.
+    public static func verify(
+        path: String, policy: PolicyFile? = nil, progress: ((Int) -> Void)? = nil
+    ) throws -> JournalSummary {
+        let scanner = try LineScanner(path: path, name: path)
+        func fail(_ problem: JournalError.Problem) -> JournalError {
+            JournalError(path: path, line: scanner.line, problem: problem)
+        }
+        let decoder = JSONDecoder()
+        guard let first = try scanner.next() else {
+            throw JournalError(path: path, line: 1, problem: .empty)
+        }
+        guard let header = try? decoder.decode(JournalHeader.self, from: Data(first)) else {
+            struct Format: Decodable { var format: String }
+            let format = (try? decoder.decode(Format.self, from: Data(first)))?.format
+            if format == JournalHeader.format { throw fail(.unreadable("the header lacks what it should say")) }
+            throw fail(.fault(.notAJournal(format.map { shown($0) })))
+        }
+        do {
+            var replay = try JournalReplay(
+                header, text: String(decoding: first, as: UTF8.self), policy: policy)
+            var summary = JournalSummary(header: header, hash: header.hash)
+            while let bytes = try scanner.next() {
+                let line: JournalRecord
+                do {
+                    line = try decoder.decode(JournalRecord.self, from: Data(bytes))
+                } catch {
+                    throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
+                }
+                try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
+                summary.ticks += 1
+                summary.changes += line.record.targets.isEmpty ? 0 : 1
+                if summary.first == nil { summary.first = line.record.time }
+                summary.last = line.record.time
+                summary.hash = line.hash
+                if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
+            }
+            return summary
+        } catch let fault as JournalFault {
+            throw fail(.fault(fault))
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        func at(_ path: [any CodingKey], _ text: String) -> String {
+            let keys = path.map(\.stringValue).joined(separator: ".")
+            return keys.isEmpty ? text : "\(keys): \(text)"
+        }
+        switch error {
+        case .keyNotFound(let key, let context): return at(context.codingPath + [key], "missing")
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            return at(context.codingPath, "a value of the wrong kind")
+        case .dataCorrupted(let context):
+            return context.codingPath.isEmpty ? "not valid JSON" : at(context.codingPath, context.debugDescription)
+        @unknown default: return "not a record"
+        }
+    }
+}

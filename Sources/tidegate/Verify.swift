@@ -1,0 +1,51 @@
+import ArgumentParser
+import Control
+import Formats
+import Foundation
+import Scaling
+
+/// `tidegate verify`: whether a journal is whole and its policy decides the same again.
+struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check a journal's chain of hashes, and that its policy makes the same decisions again.",
+        discussion: """
+            Reads the journal as a stream, whatever its size, plain or gzip. Its first line holds the policy with its
+            parameters and the limits of the guards; every other line must come out of the observation in it as it was
+            recorded, byte for byte. A chain says that no line was changed, left out or moved; it cannot say that lines are
+            missing at the end.
+
+            EXAMPLES
+              tidegate replay chat-day --output out --journal out/journal.jsonl
+              tidegate verify out/journal.jsonl
+              tidegate verify out/journal.jsonl --policy out/policy.json
+
+            Exits with 0 when every line is right, 65 at the first that is not, with its number; 66 when there is no file.
+            """)
+
+    @Argument(help: "The journal, as 'replay --journal' wrote it.")
+    var journal: String
+    @Option(
+        help: ArgumentHelp("Also demand that this policy made it, as 'replay' wrote it.", valueName: "policy.json"))
+    var policy: String?
+
+    func run() throws {
+        let console = Console(isQuiet: false)
+        do {
+            let file = try policy.map { path in try PolicyFileReader.read(path: path) }
+            let found = try JournalVerification.verify(path: journal, policy: file)
+            let policy = found.header.policy
+            var text = "\(journal): verified: \(found.ticks) ticks, \(found.changes) of which changed a target"
+            if let first = found.first, let last = found.last { text += ", from \(first) to \(last)" }
+            print(text)
+            print("  policy   \(policy.name), digest \(policy.digest)")
+            print("  hash     \(found.hash)")
+            print("  from     \(found.header.origin)")
+        } catch let error as InputError {
+            console.alert("\(error)")
+            throw ExitCode(ofReading: error.file)
+        } catch let error as JournalError {
+            console.alert("\(error)")
+            throw ExitCode.badData
+        }
+    }
+}
