@@ -31,61 +31,56 @@ import Units
                 """)
             return
         }
-        // The worlds are only worth something while they reach the rare paths.
-        if Self.seeds.count >= 1000 { seen.expectRarePaths() }
+        if Self.seeds.count >= 1000 { seen.expectEveryWay() }
     }
 }
 
 /// How often the worlds went the ways that few go.
 private struct Seen {
-    var outcomes = OutcomeCounts()
-    var preemptions: Int64 = 0
-    var timeoutsInQueue = 0
-    var timeoutsInBatch = 0
-    var timeoutsAtGateway = 0
-    var held = 0
-    var heldAndServed = 0
-    var drains = 0
-    var cancelledStarts = 0
-    var ups = 0
-    var downs = 0
-    var machinesGivenBack = 0
-    var chargePeriods = 0
-    var stops = 0
-    var steps: Int64 = 0
+    var ways: [Way: Int] = [:]
+
+    enum Way: CaseIterable {
+        case completed, preempted, timeoutInQueue, timeoutInBatch, held, timeoutAtGateway, unfinished
+        case rejectedTooLong, rejectedQueueFull, replicaLost
+        case scaledUp, scaledDown, heldByGuard, drained, startCancelled, machineGivenBack, chargePeriod, stopped
+    }
 
     mutating func count(_ world: PlainWorld) {
         for pool in world.pools {
-            preemptions += pool.preemptions
-            steps += pool.stepCount
-            held += pool.everHeld
-            for record in pool.records {
-                outcomes.arrived += 1
-                outcomes.count(record.outcome!)
-                guard record.outcome == .failedTimeout else { continue }
-                if record.instance == nil {
-                    timeoutsAtGateway += 1
-                } else if record.admitted == .never {
-                    timeoutsInQueue += 1
-                } else {
-                    timeoutsInBatch += 1
-                }
+            ways[.preempted, default: 0] += Int(pool.preemptions)
+            ways[.held, default: 0] += pool.everHeld
+            for record in pool.records { ways[way(of: record), default: 0] += 1 }
+            ways[.drained, default: 0] += pool.phases.count { $0.change == .draining }
+            func replicas(_ change: PoolLog.Change) -> Set<ReplicaID> {
+                Set(pool.phases.filter { $0.change == change }.map(\.replica))
             }
-            drains += pool.phases.count { $0.change == .draining }
-            let gone = Set(pool.phases.filter { $0.change == .gone }.map(\.replica))
-            let begun = Set(pool.phases.filter { $0.change == .started }.map(\.replica))
-            let served = Set(pool.phases.filter { $0.change == .ready }.map(\.replica))
-            cancelledStarts += gone.intersection(begun).subtracting(served).count
+            ways[.startCancelled, default: 0] +=
+                replicas(.started).intersection(replicas(.gone)).subtracting(replicas(.ready)).count
         }
-        ups += world.decisions.count { $0.applied > $0.from }
-        downs += world.decisions.count { $0.applied < $0.from }
-        machinesGivenBack += world.usage.count(where: \.terminated)
-        chargePeriods += world.usage.count { !$0.terminated && $0.end < world.horizon }
-        if world.stopAfter.map({ world.scaling.decisions == $0 }) == true { stops += 1 }
+        ways[.scaledUp, default: 0] += world.decisions.count { $0.applied > $0.from }
+        ways[.scaledDown, default: 0] += world.decisions.count { $0.applied < $0.from }
+        ways[.heldByGuard, default: 0] += world.decisions.count { $0.applied == $0.from }
+        ways[.machineGivenBack, default: 0] += world.usage.count(where: \.terminated)
+        ways[.chargePeriod, default: 0] += world.usage.count { !$0.terminated && $0.end < world.horizon }
+        ways[.stopped, default: 0] += world.horizon < world.scenario.start + world.scenario.duration ? 1 : 0
     }
 
-    func expectRarePaths() {
-        print(self)
-        #expect(preemptions > 300)
+    private func way(of record: PlainPool.Record) -> Way {
+        switch record.outcome! {
+        case .completed: .completed
+        case .rejectedTooLong: .rejectedTooLong
+        case .rejectedQueueFull: .rejectedQueueFull
+        case .failedReplicaLost: .replicaLost
+        case .unfinished: .unfinished
+        case .failedTimeout where record.instance == nil: .timeoutAtGateway
+        case .failedTimeout: record.admitted == .never ? .timeoutInQueue : .timeoutInBatch
+        }
+    }
+
+    /// The worlds are only worth something while they go every way.
+    func expectEveryWay() {
+        for way in Way.allCases {
+            #expect(ways[way, default: 0] >= 30, "\(way) only \(ways[way, default: 0]) times")
+        }
     }
 }
