@@ -49,9 +49,10 @@ extension SmallFleet {
             { $0.fix(replicas: 0) },
             { $0.fix(replicas: 1) },
             { $0.fix(replicas: nil) },
-            { $0.fleet.control.spendingCeiling = nil },
-            { $0.fleet.control.maxStepUp = nil },
-            { $0.fleet.control.maxStepDown = nil },
+            { $0.limits.spendingCeiling = nil },
+            { ($0.limits.maximumAdded, $0.limits.maximumRemoved) = (nil, nil) },
+            { $0.limits.maximumDraining = nil },
+            { ($0.limits.scaleInStabilization, $0.limits.restartWindow) = (.zero, .zero) },
             { $0.fleet.control.scrape = $0.fleet.control.tick },
             { $0.requests = $0.requests.map { with($0) { $0.output = max(1, $0.output / 2) } } },
             { $0.requests = $0.requests.map { with($0) { $0.prompt = max(1, $0.prompt / 2) } } },
@@ -115,9 +116,7 @@ extension SmallFleet {
             "seed \(seed), start \(fleet.start), duration \(fleet.duration), plant × \(plantFactor), "
                 + "stop after tick \(stopAfter.map(String.init) ?? "never"), \(fleet.tenants.count) tenants",
             "policy \(policy.policy) \(policy.parameters.sorted { $0.key < $1.key })",
-            "tick \(control.tick), scrape \(control.scrape), window \(control.window), staleness \(control.staleness), "
-                + "step \(control.maxStepUp ?? 0) up, \(control.maxStepDown ?? 0) down, "
-                + "ceiling \(control.spendingCeiling.map { "\($0)" } ?? "none")",
+            "tick \(control.tick), scrape \(control.scrape), window \(control.window)", "\(limits)",
         ]
         for (index, sloClass) in fleet.sloClasses.enumerated() {
             lines.append("class \(index): priority \(sloClass.priority), timeout \(span(sloClass.timeout)), "

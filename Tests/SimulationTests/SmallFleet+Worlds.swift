@@ -46,13 +46,19 @@ extension SmallFleet {
         var result: RunResult
     }
 
+    /// The loop that both worlds run: the fleet's policy, watched, under guards of the fleet's own.
+    private func controlLoop(_ notebook: WatchedPolicy.Notebook) throws -> ControlLoop {
+        let pools = fleet.pools.map { ObservedPool(id: $0.id, bounds: $0.bounds) }
+        return ControlLoop(
+            observer: Observer(pools: pools, window: fleet.control.window, staleness: fleet.control.staleness),
+            policy: WatchedPolicy(try FleetWorld.policy(for: policy, in: fleet), notebook: notebook), limits: limits)
+    }
+
     func playPlain() throws -> (world: PlainWorld, observations: [FleetObservation]) {
         let scenario = scenario
         let notebook = WatchedPolicy.Notebook()
-        let watched = WatchedPolicy(try FleetWorld.policy(for: policy, in: scenario), notebook: notebook)
         var world = PlainWorld(
-            scenario, control: FleetWorld.controlLoop(watched, in: scenario), plantFactor: plantFactor,
-            stopAfter: stopAfter)
+            scenario, control: try controlLoop(notebook), plantFactor: plantFactor, stopAfter: stopAfter)
         world.play()
         return (world, notebook.observations)
     }
@@ -63,8 +69,7 @@ extension SmallFleet {
             scenario, policy: policy, options: RunOptions(plantFactor: plantFactor, threads: threads))
         for pool in world.pools.indices { world.pools[pool].log = PoolLog() }
         let notebook = WatchedPolicy.Notebook()
-        let watched = WatchedPolicy(try FleetWorld.policy(for: policy, in: scenario), notebook: notebook)
-        world.control = FleetWorld.controlLoop(watched, in: scenario)
+        world.control = try controlLoop(notebook)
         world.scrape(at: scenario.start)
         var ticks = 0
         world.run { _ in
@@ -87,9 +92,18 @@ extension SmallFleet {
     // MARK: - Comparing
 
     /// What the two worlds disagree on first; `nil` when they agree on everything.
-    func difference() throws -> String? { try difference(from: playPlain()) }
+    func difference() throws -> String? { difference(from: try playPlain()) }
 
-    func difference(from plain: (world: PlainWorld, observations: [FleetObservation])) throws -> String? {
+    /// A world that refuses to be played or billed differs too.
+    func difference(from plain: (world: PlainWorld, observations: [FleetObservation])) -> String? {
+        do {
+            return try difference(on: plain)
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func difference(on plain: (world: PlainWorld, observations: [FleetObservation])) throws -> String? {
         let fast = try playSimulated()
         if let difference = try difference(from: plain, to: fast) { return difference }
         guard fleet.pools.count > 1 else { return nil }

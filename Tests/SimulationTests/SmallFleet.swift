@@ -1,7 +1,9 @@
+import Control
 import EngineModel
 import FleetModel
 import Pricing
 import Randomness
+import Scaling
 import Serving
 import Units
 import Workload
@@ -26,6 +28,7 @@ struct SmallFleet {
     /// Everything but its traffic.
     var fleet: Scenario
     var policy: PolicyChoice
+    var limits: GuardLimits
     var requests: [Request]
     var plantFactor: Double
     /// The control tick after which the run is stopped.
@@ -72,8 +75,8 @@ extension SmallFleet {
         var fleet = Fixture.scenario()
         fleet.name = "small-\(seed)"
         fleet.seed = seed
-        // Guards let nothing go in the first minute. A few runs end before the first tick, or at it.
-        fleet.duration = pick(0...29) == 0 ? choose([span(2...12), .seconds(5)]) : span(70...160)
+        // A few runs end before the first tick, or at it.
+        fleet.duration = pick(0...29) == 0 ? choose([span(2...12), .seconds(5)]) : span(40...130)
         // Some runs cross a full hour, where a charge period ends.
         fleet.start = Instant("2026-03-02T23:00:00Z")! - choose([.zero, span(1...70), .minutes(20)])
         fleet.tenants = (0..<pick(1...2)).map { Tenant(name: "t\($0)") }
@@ -88,14 +91,15 @@ extension SmallFleet {
         fleet.control.scrape = choose([fleet.control.tick, .milliseconds(2_500), .milliseconds(3_350)])
         fleet.control.window = choose([.seconds(10), .seconds(30)])
         fleet.control.staleness = choose([.seconds(15), .seconds(45)])
-        fleet.control.maxStepUp = choose([nil, nil, 1])
-        fleet.control.maxStepDown = choose([nil, nil, 1])
         fleet.priceBook.prices[0].rate.nanodollars = Int64(pick(1...2_000_000_000)) * 37
         fleet.priceBook.prices[0].billing = BillingRule(
             increment: choose([.seconds(1), .hours(1)]), minimum: choose([.zero, .minutes(1)]))
-        if pick(0...5) == 0 {
-            fleet.control.spendingCeiling = USDPerHour(nanodollars: fleet.priceBook.prices[0].rate.nanodollars * 3)
-        }
+        let ceiling = USDPerHour(nanodollars: fleet.priceBook.prices[0].rate.nanodollars * 3)
+        limits = GuardLimits(
+            maximumAdded: choose([nil, nil, 1]), maximumRemoved: choose([nil, nil, 1]),
+            scaleInStabilization: choose([.zero, .zero, .seconds(15)]), maximumDraining: choose([nil, nil, 1]),
+            spendingCeiling: choose([nil, nil, nil, ceiling]), staleness: fleet.control.staleness,
+            restartWindow: choose([.zero, .seconds(20)]))
         let template = fleet.pools[0]
         fleet.pools = (0..<choose([1, 1, 2, 3])).map { index in
             var pool = template
@@ -122,7 +126,7 @@ extension SmallFleet {
                 totalBlocks: (maxContext + blockSize - 1) / blockSize + pick(0...(maxContext / blockSize)),
                 maxContext: maxContext)
             pool.replicasPerInstance = pick(1...3)
-            pool.bounds = ReplicaBounds(minimum: pick(0...1), maximum: pick(2...5))
+            pool.bounds = ReplicaBounds(minimum: pick(0...1), maximum: pick(2...6))
             pool.initialReplicas = pick(pool.bounds.minimum...pool.bounds.maximum)
             pool.router = choose(RouterKind.allCases)
             pool.maxWaitingPerReplica = choose([1, 3, 20])
@@ -155,14 +159,15 @@ extension SmallFleet {
             }
         }
         requests.sort { $0.offset < $1.offset }
+        let hpa = PolicyChoice(
+            label: "hpa", policy: "hpa",
+            parameters: [
+                "target_per_replica": .number(choose([1, 3])),
+                "scale_down_stabilization": .text(choose(["0s", "0s", "15s"])), "scale_down_period": .text("5s"),
+                "scale_up_period": .text("5s"),
+            ])
         policy = choose([
-            PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
-            PolicyChoice(
-                label: "hpa", policy: "hpa",
-                parameters: [
-                    "target_per_replica": .number(choose([1, 3])),
-                    "scale_down_stabilization": .text(choose(["0s", "15s"])),
-                ]),
+            hpa, hpa, PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
             PolicyChoice(
                 label: "queue-depth", policy: "queue-depth",
                 parameters: ["target_waiting": .number(1), "scale_in_delay": .text(choose(["5s", "20s"]))]),
