@@ -8,11 +8,12 @@ extension PlainPool {
     // MARK: - Machines
 
     /// The first machine with a free slot.
-    func machineWithRoom() -> Int? {
-        nodes.indices.first { node in
-            nodes[node] != nil
-                && replicas.count { $0?.node == node } < configuration.replicasPerInstance
+    mutating func machineWithRoom() -> Int? {
+        let open = nodes.indices.filter { node in
+            nodes[node] != nil && replicas.count { $0?.node == node } < configuration.replicasPerInstance
         }
+        if open.count > 1 { choicesOfMachine += 1 }
+        return open.first
     }
 
     mutating func newMachine(handedOver: Instant) -> Int {

@@ -69,7 +69,9 @@ struct PlainPool {
     /// By number of arrival; and those that wait at the gateway.
     var records: [Record] = []
     var held: [Int] = []
+    /// How many were ever held; and how often a replica could have been placed on one machine or another.
     var everHeld = 0
+    var choicesOfMachine = 0
     var phases: [PoolLog.Phase] = []
     var usage: [UsageRecord] = []
 

@@ -42,6 +42,7 @@ extension SmallFleet {
     /// Each takes one thing away.
     private static var simplifications: [(inout SmallFleet) -> Void] {
         var changes: [(inout SmallFleet) -> Void] = [
+            { $0.isWhimsical = false },
             { $0.stopAfter = nil },
             { $0.plantFactor = 1 },
             { $0.fleet.duration = TimeSpan(nanoseconds: max(1, $0.fleet.duration.nanoseconds / 2)) },
@@ -115,7 +116,7 @@ extension SmallFleet {
         var lines = [
             "seed \(seed), start \(fleet.start), duration \(fleet.duration), plant × \(plantFactor), "
                 + "stop after tick \(stopAfter.map(String.init) ?? "never"), \(fleet.tenants.count) tenants",
-            "policy \(policy.policy) \(policy.parameters.sorted { $0.key < $1.key })",
+            "policy \(isWhimsical ? "whim" : policy.policy) \(policy.parameters.sorted { $0.key < $1.key })",
             "tick \(control.tick), scrape \(control.scrape), window \(control.window)", "\(limits)",
         ]
         for (index, sloClass) in fleet.sloClasses.enumerated() {

@@ -49,9 +49,12 @@ extension SmallFleet {
     /// The loop that both worlds run: the fleet's policy, watched, under guards of the fleet's own.
     private func controlLoop(_ notebook: WatchedPolicy.Notebook) throws -> ControlLoop {
         let pools = fleet.pools.map { ObservedPool(id: $0.id, bounds: $0.bounds) }
+        let policy: any ScalingPolicy =
+            isWhimsical
+            ? WhimsicalPolicy(parameters: .init(seed: seed)) : try FleetWorld.policy(for: policy, in: fleet)
         return ControlLoop(
             observer: Observer(pools: pools, window: fleet.control.window, staleness: fleet.control.staleness),
-            policy: WatchedPolicy(try FleetWorld.policy(for: policy, in: fleet), notebook: notebook), limits: limits)
+            policy: WatchedPolicy(policy, notebook: notebook), limits: limits)
     }
 
     func playPlain() throws -> (world: PlainWorld, observations: [FleetObservation]) {

@@ -28,6 +28,8 @@ struct SmallFleet {
     /// Everything but its traffic.
     var fleet: Scenario
     var policy: PolicyChoice
+    /// Whether another policy than that decides, one that wants any level at any tick.
+    var isWhimsical: Bool
     var limits: GuardLimits
     var requests: [Request]
     var plantFactor: Double
@@ -66,6 +68,8 @@ extension SmallFleet {
         func choose<Value>(_ values: [Value]) -> Value { values[draw.uniform(below: values.count)] }
         // In a round world all happens at multiples of 50 ms, so that much of it happens in the same nanosecond.
         let isRound = pick(0...2) == 0
+        // In a crowded world all replicas are at work when some must go, so that machines empty unevenly.
+        let isCrowded = pick(0...3) == 0
         func span(_ seconds: ClosedRange<Int>) -> TimeSpan {
             let least = Int64(seconds.lowerBound) * 1_000_000_000
             let span = least + Int64(draw.uniform() * Double(Int64(seconds.upperBound) * 1_000_000_000 - least))
@@ -125,12 +129,20 @@ extension SmallFleet {
                 blockSize: blockSize,
                 totalBlocks: (maxContext + blockSize - 1) / blockSize + pick(0...(maxContext / blockSize)),
                 maxContext: maxContext)
-            pool.replicasPerInstance = pick(1...3)
+            pool.replicasPerInstance = choose([1, 2, 2, 3])
             pool.bounds = ReplicaBounds(minimum: pick(0...1), maximum: pick(2...6))
             pool.initialReplicas = pick(pool.bounds.minimum...pool.bounds.maximum)
             pool.router = choose(RouterKind.allCases)
             pool.maxWaitingPerReplica = choose([1, 3, 20])
             pool.drainDeadline = choose([.zero, span(0...2), .minutes(2)])
+            if isCrowded {
+                pool.batcher.maxSequences = 1
+                pool.replicasPerInstance = pick(2...3)
+                pool.bounds = ReplicaBounds(minimum: 2, maximum: 8)
+                pool.initialReplicas = 8
+                pool.router = .leastOutstanding
+                pool.drainDeadline = .minutes(2)
+            }
             pool.coldStart = choose([
                 ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
                 ColdStart(provision: span(0...15), pull: span(0...3), load: span(0...6), warmUp: .zero),
@@ -144,12 +156,12 @@ extension SmallFleet {
         let seconds = Int(fleet.duration.seconds)
         requests = []
         // Bursts, so that there is both overload and rest.
-        for _ in 0..<pick(2...6) {
+        for _ in 0..<(isCrowded ? 6 : pick(2...6)) {
             let pool = choose(fleet.pools)
             let start = span(0...(seconds - 1))
             let spread = choose([1, 4, 20])
-            let longest = choose([3, 20, 60])
-            for _ in 0..<pick(1...14) {
+            let longest = isCrowded ? 60 : choose([3, 20, 60])
+            for _ in 0..<(isCrowded ? pick(8...14) : pick(1...14)) {
                 let offset = start + span(0...spread)
                 requests.append(
                     Request(
@@ -162,12 +174,12 @@ extension SmallFleet {
         let hpa = PolicyChoice(
             label: "hpa", policy: "hpa",
             parameters: [
-                "target_per_replica": .number(choose([1, 3])),
+                "target_per_replica": .number(choose([0.5, 1, 3])),
                 "scale_down_stabilization": .text(choose(["0s", "0s", "15s"])), "scale_down_period": .text("5s"),
                 "scale_up_period": .text("5s"),
             ])
         policy = choose([
-            hpa, hpa, PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
+            hpa, PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
             PolicyChoice(
                 label: "queue-depth", policy: "queue-depth",
                 parameters: ["target_waiting": .number(1), "scale_in_delay": .text(choose(["5s", "20s"]))]),
@@ -179,6 +191,7 @@ extension SmallFleet {
                     "assumed_output_tokens": .number(10),
                 ]),
         ])
+        isWhimsical = isCrowded || pick(0...7) == 0
         plantFactor = choose([1, 1, 1.3])
         stopAfter = pick(0...9) == 0 ? pick(1...12) : nil
     }

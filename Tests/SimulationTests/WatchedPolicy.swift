@@ -1,4 +1,5 @@
 import FleetModel
+import Randomness
 import Scaling
 
 /// A policy whose observations are kept: what the world showed it.
@@ -26,5 +27,34 @@ struct WatchedPolicy: ScalingPolicy {
     mutating func decide(_ observation: FleetObservation) -> ScalingDecision {
         notebook.observations.append(observation)
         return policy.decide(observation)
+    }
+}
+
+/// A policy that wants any level at any tick: no real one sends a fleet up and down so often.
+struct WhimsicalPolicy: ScalingPolicy {
+    struct Parameters: Codable, Hashable, Sendable {
+        var seed: UInt64
+    }
+    /// Ticks so far.
+    typealias Memory = UInt64
+
+    static let name = "whim"
+    let parameters: Parameters
+    private(set) var memory: Memory
+
+    init(parameters: Parameters, memory: Memory? = nil) {
+        self.parameters = parameters
+        self.memory = memory ?? 0
+    }
+
+    mutating func decide(_ observation: FleetObservation) -> ScalingDecision {
+        memory += 1
+        let whims = CounterStream(seed: parameters.seed, names: "whim")
+        let targets = observation.pools.enumerated().map { index, pool in
+            let span = pool.bounds.maximum - pool.bounds.minimum + 1
+            let draw = whims.uniform(at: memory << 8 | UInt64(index)) * Double(span)
+            return PoolTarget(pool: pool.pool, replicas: pool.bounds.minimum + Int(draw), reason: "a whim")
+        }
+        return ScalingDecision(.resize(targets))
     }
 }
