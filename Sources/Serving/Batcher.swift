@@ -143,6 +143,9 @@ public struct Batcher: Sendable {
 
     public func isWaiting(_ slot: SequenceSlot) -> Bool { sequences[slot].state == .waiting }
 
+    /// Whether each step gives the sequence a token.
+    public func isDecoding(_ slot: SequenceSlot) -> Bool { sequences[slot].state == .decoding }
+
     /// Tokens of the sequence whose keys and values are cached.
     public func context(of slot: SequenceSlot) -> Int {
         let sequence = sequences[slot]

@@ -11,11 +11,10 @@ import Units
         var caches: [PlainPrefixCache] = []
         for seed in 1...UInt64(1000) {
             let world = SmallWorld(seed: seed)
-            var plain = PlainEngine(world)
-            plain.play()
-            preemptions += plain.preemptions
+            let plain = world.playPlain()
+            preemptions += plain.engine.preemptions
             timeouts += plain.records.count { $0.outcome == .failedTimeout }
-            if plain.cache.isOn { caches.append(plain.cache) }
+            if plain.engine.cache.isOn { caches.append(plain.engine.cache) }
             guard let difference = difference(in: world) else { continue }
             let smallest = shrunk(world)
             Issue.record(
@@ -51,14 +50,19 @@ import Units
 
     /// What the two engines disagree on first; `nil` when they agree.
     private func difference(in world: SmallWorld) -> String? {
-        var plain = PlainEngine(world)
-        plain.play()
+        let (records, plain) = world.playPlain()
         let fast = world.playSimulated()
-        for (id, (want, got)) in zip(plain.records, fast.records).enumerated() where want != got {
+        for (id, (want, got)) in zip(records, fast.records).enumerated() where want != got {
             return "request \(id): plain \(want), simulated \(got)"
         }
         let counters = fast.engine.counters
-        if plain.steps != counters.steps { return "steps: plain \(plain.steps), simulated \(counters.steps)" }
+        if plain.stepCount != counters.steps {
+            return "steps: plain \(plain.stepCount), simulated \(counters.steps)"
+        }
+        if plain.tokens != counters.generatedTokens || plain.gaps.count != fast.gaps.count {
+            return "tokens: plain \(plain.tokens), \(plain.gaps.count) gaps; "
+                + "simulated \(counters.generatedTokens), \(fast.gaps.count) gaps"
+        }
         if plain.preemptions != counters.preemptions {
             return "preemptions: plain \(plain.preemptions), simulated \(counters.preemptions)"
         }
@@ -68,7 +72,9 @@ import Units
             return "prefix cache: plain \(plain.cache.hits) of \(plain.cache.queries), simulated \(counts)"
         }
         let busy = fast.engine.busy(at: fast.end)
-        if plain.busy != busy { return "busy: plain \(plain.busy), simulated \(busy)" }
+        if plain.busy(at: fast.end) != busy {
+            return "busy: plain \(plain.busy(at: fast.end)), simulated \(busy)"
+        }
         if fast.engine.batcher.freeBlocks != world.limits.totalBlocks { return "blocks were lost" }
         if fast.engine.outstanding != 0 { return "\(fast.engine.outstanding) outstanding at the end" }
         return nil

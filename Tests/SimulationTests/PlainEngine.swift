@@ -1,14 +1,15 @@
 import EngineModel
 import FleetModel
+import Randomness
+import Serving
 import Units
-
-@testable import Simulation
 
 /// One replica's engine, step by step and sequence by sequence, with nothing to make it fast: what the shared batcher
 /// and the simulated engine must equal to the nanosecond.
 ///
 /// Written from the rules alone. It keeps a list of sequences, each with the blocks it holds, and looks at all of them in
-/// every step.
+/// every step. Whoever drives it hands it requests as they come, and calls `play` whenever `nextTime` has come: one call
+/// ends at most one step and begins at most one.
 struct PlainEngine {
     struct Sequence {
         var id: Int
@@ -21,44 +22,111 @@ struct PlainEngine {
         /// Names of its first blocks that are in the prefix cache.
         var names: [PlainPrefixCache.Name] = []
         var wasPreempted = false
+        var admitted = Instant.never
+        var firstToken = Instant.never
+        var lastToken = Instant.never
+        /// Whether it has its outcome. A running one keeps its place until the step is over.
+        var hasEnded = false
         var isDecoding: Bool { target > 0 && cached >= target }
     }
 
-    let world: SmallWorld
-    var records: [RequestRecord]
-    var waiting: [Sequence] = []
-    var running: [Sequence] = []
-    var cache: PlainPrefixCache
-    var clock = FineTime(.epoch)
-    var steps: Int64 = 0
-    var preemptions: Int64 = 0
-    var tokens: Int64 = 0
-    var busy = TimeSpan.zero
-    private var arrived = 0
-    private var noise: NoiseSource
-
-    init(_ world: SmallWorld) {
-        self.world = world
-        records = world.requests.map { _ in RequestRecord() }
-        cache = PlainPrefixCache(
-            isOn: world.limits.prefixCaching, blockSize: world.limits.blockSize, unnamed: world.limits.totalBlocks)
-        noise = world.noise
+    /// The step under way.
+    struct Step {
+        var start: Instant
+        var end: FineTime
+        /// Prompt tokens that it computes, by request; of the others it computes one token each.
+        var chunks: [Int: Int]
     }
 
-    mutating func play() {
-        while arrived < world.requests.count {
-            // Idle: all arrivals of the next one's nanosecond are taken up together.
-            let start = world.requests[arrived].time
-            clock = max(clock, FineTime(start))
-            takeArrivals(until: start)
-            while !waiting.isEmpty || !running.isEmpty { step() }
-            busy += clock.instant - start
-        }
+    /// The end of a request.
+    struct End {
+        var id: Int
+        var outcome: RequestOutcome
+        var time: Instant
+        var admitted: Instant
+        var firstToken: Instant
+    }
+
+    let limits: BatcherConfiguration
+    let steps: StepClock
+    let noise: PlainNoise
+    var waiting: [Sequence] = []
+    var running: [Sequence] = []
+    var step: Step?
+    var cache: PlainPrefixCache
+    /// Ends that nobody has taken in yet.
+    var ends: [End] = []
+
+    // What it counts. Tokens are those that a client was there to receive.
+    var stepCount: Int64 = 0
+    var preemptions: Int64 = 0
+    var tokens: Int64 = 0
+    var promptTokens: Int64 = 0
+    var completed: Int64 = 0
+    /// Time to first token of each request that got one; and each gap between two tokens of one request.
+    var firstTokens: [TimeSpan] = []
+    var firstTokensInRow: [TimeSpan] = []
+    var gaps: [TimeSpan] = []
+
+    private var clock: FineTime
+    /// When an idle engine takes up what has come.
+    private var wake = Instant.never
+    private var busyInSteps = TimeSpan.zero
+
+    init(limits: BatcherConfiguration, steps: StepClock, noise: PlainNoise, at now: Instant) {
+        self.limits = limits
+        self.steps = steps
+        self.noise = noise
+        cache = PlainPrefixCache(
+            isOn: limits.prefixCaching, blockSize: limits.blockSize, unnamed: limits.totalBlocks)
+        clock = FineTime(now)
+    }
+
+    /// Requests without an outcome.
+    var outstanding: Int { waiting.count + running.count { !$0.hasEnded } }
+
+    var kvUtilization: Double { Double(limits.totalBlocks - cache.free) / Double(limits.totalBlocks) }
+
+    /// Time in steps so far, the part of the step under way included.
+    func busy(at now: Instant) -> TimeSpan { busyInSteps + (step.map { now - $0.start } ?? .zero) }
+
+    /// When something happens next: the step ends, an idle engine begins one, or a client gives up.
+    var nextTime: Instant {
+        let clients = (waiting + running).filter { !$0.hasEnded }.map(\.request.deadline)
+        return ([step?.end.instant ?? wake] + clients).min()!
+    }
+
+    // MARK: - What happens
+
+    /// A request comes: it waits behind those of its priority.
+    mutating func submit(_ id: Int, _ request: SmallWorld.Request, at now: Instant) {
+        waiting.insert(
+            Sequence(id: id, request: request),
+            at: waiting.firstIndex { $0.request.priority > request.priority } ?? waiting.count)
+        if step == nil { wake = now }
+    }
+
+    /// Does what is due: first the end of a step, then clients that give up, then the beginning of the next step.
+    mutating func play(at now: Instant) {
+        if let step, step.end.instant <= now { finish(step) }
+        expire(at: now)
+        guard step == nil else { return }
+        wake = .never
+        for sequence in running where sequence.hasEnded { release(sequence) }
+        running.removeAll(where: \.hasEnded)
+        begin(at: now)
+    }
+
+    /// The replica goes away: what it holds is lost, and so is the step under way.
+    mutating func abandon(at now: Instant) {
+        for sequence in waiting + running where !sequence.hasEnded { tell(sequence, .failedReplicaLost, at: now) }
+        busyInSteps = busy(at: now)
+        (waiting, running, step, wake) = ([], [], nil, .never)
     }
 
     // MARK: - One step
 
-    private mutating func step() {
+    private mutating func begin(at now: Instant) {
         let hasPreempted = makeRoom()
         var features = StepFeatures()
         for index in running.indices where running[index].isDecoding {
@@ -68,59 +136,71 @@ struct PlainEngine {
             running[index].blocks += more
             cache.take(more)
         }
-        var budget = world.limits.maxBatchedTokens - Int(features.decodeSequences)
+        var budget = limits.maxBatchedTokens - Int(features.decodeSequences)
         var chunks: [Int: Int] = [:]
         for sequence in running where !sequence.isDecoding {
             let chunk = min(budget, sequence.target - sequence.cached)
-            features.addChunk(tokens: Int64(chunk), context: Int64(sequence.cached))
+            if chunk > 0 { features.addChunk(tokens: Int64(chunk), context: Int64(sequence.cached)) }
             chunks[sequence.id] = chunk
             budget -= chunk
         }
-        while !hasPreempted, budget > 0, running.count < world.limits.maxSequences, var next = waiting.first {
+        while !hasPreempted, budget > 0, running.count < limits.maxSequences, var next = waiting.first {
             next.target = next.request.prompt + next.generated
             next.blocks = blocks(for: next.target)
             next.names = cache.find(next.request.content, tokens: next.target)
             guard cache.admit(next.names, next.blocks) else { break }
-            next.cached = next.names.count * world.limits.blockSize
+            next.cached = next.names.count * limits.blockSize
             cache.count(next)
             waiting.removeFirst()
             let chunk = min(budget, next.target - next.cached)
             features.addChunk(tokens: Int64(chunk), context: Int64(next.cached))
             chunks[next.id] = chunk
             budget -= chunk
+            if next.admitted == .never { next.admitted = now }
             running.append(next)
         }
-        clock += world.clock.duration(of: features, noise: noise.factor(atStep: steps))
-        steps += 1
-        let now = clock.instant
-        takeArrivals(until: now)
-        expire { $0 < now }
-        finishStep(chunks: chunks, at: now)
-        expire { $0 == now }
-        for sequence in running where records[sequence.id].outcome != nil {
-            if records[sequence.id].outcome == .failedTimeout, !sequence.names.isEmpty { cache.cancelledHits += 1 }
-            release(sequence)
-        }
-        running.removeAll { records[$0.id].outcome != nil }
-        waiting.removeAll { records[$0.id].outcome != nil }
+        guard !running.isEmpty else { return }
+        clock = max(clock, FineTime(now))
+        let duration = steps.duration(of: features, noise: noise.factor(ofStep: stepCount))
+        step = Step(start: now, end: clock + duration, chunks: chunks)
     }
 
     /// Each sequence of the step has its tokens cached, and those with a complete prompt have one more token.
-    private mutating func finishStep(chunks: [Int: Int], at now: Instant) {
+    private mutating func finish(_ done: Step) {
+        clock = done.end
+        let now = clock.instant
+        busyInSteps += now - done.start
+        stepCount += 1
+        step = nil
         for index in running.indices {
-            running[index].cached += chunks[running[index].id] ?? 1
-            if chunks[running[index].id] != nil {
+            running[index].cached += done.chunks[running[index].id] ?? 1
+            if done.chunks[running[index].id] != nil {
                 cache.register(
                     &running[index].names, of: running[index].request.content, tokens: running[index].cached)
             }
             guard running[index].isDecoding else { continue }
-            let id = running[index].id
             running[index].generated += 1
-            guard records[id].outcome == nil else { continue }
-            tokens += 1
-            if records[id].firstToken == .never { records[id].firstToken = now }
-            if running[index].generated >= running[index].request.output { end(id, .completed, at: now) }
+            if !running[index].hasEnded { receive(tokenOf: index, at: now) }
         }
+    }
+
+    /// A client receives a token.
+    private mutating func receive(tokenOf index: Int, at now: Instant) {
+        tokens += 1
+        let request = running[index].request
+        if running[index].firstToken == .never {
+            running[index].firstToken = now
+            promptTokens += Int64(request.prompt)
+            firstTokens.append(now - request.time)
+            firstTokensInRow.append(now - request.time)
+        } else {
+            gaps.append(now - running[index].lastToken)
+        }
+        running[index].lastToken = now
+        guard running[index].generated >= request.output else { return }
+        running[index].hasEnded = true
+        completed += 1
+        tell(running[index], .completed, at: now)
     }
 
     /// While the decoding sequences need more blocks than there are, the last admitted of the lowest priority gives its
@@ -150,30 +230,40 @@ struct PlainEngine {
 
     // MARK: - Clients
 
-    private mutating func takeArrivals(until now: Instant) {
-        while arrived < world.requests.count, world.requests[arrived].time <= now {
-            let request = world.requests[arrived]
-            waiting.insert(
-                Sequence(id: arrived, request: request),
-                at: waiting.firstIndex { $0.request.priority > request.priority } ?? waiting.count)
-            arrived += 1
+    /// Clients give up: a waiting request is gone at once, a running one leaves when the step is over.
+    private mutating func expire(at now: Instant) {
+        for sequence in waiting + running where !sequence.hasEnded && sequence.request.deadline <= now {
+            tell(sequence, .failedTimeout, at: now)
+        }
+        waiting.removeAll { $0.request.deadline <= now }
+        for index in running.indices where !running[index].hasEnded && running[index].request.deadline <= now {
+            running[index].hasEnded = true
+            if !running[index].names.isEmpty { cache.cancelledHits += 1 }
         }
     }
 
-    private mutating func expire(_ isDue: (Instant) -> Bool) {
-        for sequence in waiting + running where isDue(sequence.request.deadline) {
-            end(sequence.id, .failedTimeout, at: sequence.request.deadline)
-        }
-    }
-
-    private mutating func end(_ id: Int, _ outcome: RequestOutcome, at now: Instant) {
-        guard records[id].outcome == nil else { return }
-        records[id].outcome = outcome
-        records[id].end = now
+    private mutating func tell(_ sequence: Sequence, _ outcome: RequestOutcome, at now: Instant) {
+        ends.append(
+            End(
+                id: sequence.id, outcome: outcome, time: now, admitted: sequence.admitted,
+                firstToken: sequence.firstToken))
     }
 
     private func blocks(for tokens: Int) -> Int {
-        tokens / world.limits.blockSize + (tokens % world.limits.blockSize > 0 ? 1 : 0)
+        tokens / limits.blockSize + (tokens % limits.blockSize > 0 ? 1 : 0)
+    }
+}
+
+/// The noise of a replica's steps, drawn anew for each step: the same number for all steps of a window.
+struct PlainNoise {
+    var stream: CounterStream
+    var replica: Int
+    var deviation: Double
+
+    func factor(ofStep step: Int64) -> StepNoise {
+        guard deviation > 0 else { return .none }
+        let window = UInt64(step / StepNoise.window)
+        return .lognormal(deviation: deviation, normal: stream.normal(at: UInt64(replica) << 40 | window))
     }
 }
 

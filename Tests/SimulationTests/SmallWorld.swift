@@ -20,7 +20,7 @@ struct SmallWorld {
 
     var limits: BatcherConfiguration
     var clock: StepClock
-    var noise: NoiseSource
+    var noise: PlainNoise
     var requests: [Request]
     /// When somebody looks at the replica.
     var scrapes: [Instant]
@@ -48,7 +48,7 @@ struct SmallWorld {
                     perPrefillArea: draw.uniform() / 9, perPrefillContextToken: draw.uniform() / 5,
                     perSequence: draw.uniform() * 7),
                 hostOverhead: draw.uniform() * 10))
-        noise = NoiseSource(
+        noise = PlainNoise(
             stream: CounterStream(seed: seed, names: "noise"), replica: 3, deviation: pick(0...1) == 0 ? 0 : 0.2)
         let priorities = pick(1...3)
         let patience = [0, 2_000, 20_000, 200_000][pick(0...3)]
@@ -100,9 +100,33 @@ struct SmallWorld {
         }
     }
 
+    /// Plays the world on the plain engine. Of one nanosecond, arrivals come first.
+    func playPlain() -> (records: [RequestRecord], engine: PlainEngine) {
+        var engine = PlainEngine(limits: limits, steps: clock, noise: noise, at: .epoch)
+        var next = 0
+        while true {
+            let arrival = next < requests.count ? requests[next].time : .never
+            let event = engine.nextTime
+            if arrival == .never, event == .never { break }
+            if arrival <= event {
+                engine.submit(next, requests[next], at: arrival)
+                next += 1
+            } else {
+                engine.play(at: event)
+            }
+        }
+        var records = requests.map { _ in RequestRecord() }
+        for end in engine.ends {
+            precondition(records[end.id].outcome == nil, "request \(end.id) ended twice")
+            records[end.id] = RequestRecord(outcome: end.outcome, firstToken: end.firstToken, end: end.time)
+        }
+        return (records, engine)
+    }
+
     /// Plays the world on the engine that the simulator uses.
     func playSimulated() -> (records: [RequestRecord], engine: SimulatedEngine, gaps: LatencyHistogram, end: Instant) {
-        var engine = SimulatedEngine(configuration: limits, steps: clock, noise: noise, at: .epoch)
+        let source = NoiseSource(stream: noise.stream, replica: noise.replica, deviation: noise.deviation)
+        var engine = SimulatedEngine(configuration: limits, steps: clock, noise: source, at: .epoch)
         var records = requests.map { _ in RequestRecord() }
         var gaps = LatencyHistogram()
         var ended: [Ended] = []

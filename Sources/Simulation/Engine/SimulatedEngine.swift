@@ -46,6 +46,8 @@ struct SimulatedEngine {
     private var deadlines = SlotHeap()
     /// Running sequences whose clients have gone; they leave at the next boundary.
     private var aborted: [SequenceSlot] = []
+    /// Of those, the ones that decode in the last step of the run: nobody receives their tokens.
+    private var unheard: Int64 = 0
     private var busyBefore = TimeSpan.zero
     private var busySince = Instant.never
 
@@ -148,6 +150,7 @@ struct SimulatedEngine {
         outstanding = 0
         busyBefore = busy(at: now)
         run = nil
+        unheard = 0
         wake = .never
     }
 
@@ -188,11 +191,14 @@ struct SimulatedEngine {
         _ current: Run, steps count: Int64, continuing: Bool = false, gaps: inout LatencyHistogram,
         ended: inout [Ended]
     ) {
-        if current.decodeSequences > 0 { recordGaps(of: current, steps: count, into: &gaps) }
+        // Gone clients are those of the last step, which only the end of the run completes.
+        let lost = continuing ? 0 : unheard
+        if current.decodeSequences > 0 { recordGaps(of: current, steps: count, lost: lost, into: &gaps) }
         clock = continuing ? clock + current.durations.duration(of: count) : current.end
         batcher.advance(steps: count, continuing: continuing)
         counters.steps += count
-        counters.generatedTokens += current.decodeSequences * count
+        counters.generatedTokens += current.decodeSequences * count - lost
+        unheard -= lost
         let now = clock.instant
         for slot in batcher.completedPrefills { produceToken(of: slot, at: now, gaps: &gaps, ended: &ended) }
         while let finish = nextFinish(), finish.key <= batcher.stepCount {
@@ -205,7 +211,9 @@ struct SimulatedEngine {
     ///
     /// Step times rise by a constant from step to step, so the steps that fall in one cell of the histogram are counted
     /// together, at the middle of their range: a run costs as much as the cells it crosses, not as its steps.
-    private mutating func recordGaps(of current: Run, steps count: Int64, into gaps: inout LatencyHistogram) {
+    private mutating func recordGaps(
+        of current: Run, steps count: Int64, lost: Int64, into gaps: inout LatencyHistogram
+    ) {
         // In 2⁻¹⁶ ns, which is far finer than a cell and holds a step of 39 hours.
         var step = current.durations.first.fixedPoint
         let growth = current.durations.growth.fixedPoint
@@ -218,9 +226,11 @@ struct SimulatedEngine {
                 if growth * (left - 1) > room { inside = room / growth + 1 }
             }
             let middle = TimeSpan(nanoseconds: (step + growth * ((inside - 1) >> 1)) >> 16)
-            let tokens = inside * current.decodeSequences
-            gaps.record(middle, count: Int(tokens))
-            counters.itl.add(middle, count: tokens)
+            let tokens = inside * current.decodeSequences - (inside == left ? lost : 0)
+            if tokens > 0 {
+                gaps.record(middle, count: Int(tokens))
+                counters.itl.add(middle, count: tokens)
+            }
             step += growth * inside
             left -= inside
         }
@@ -288,6 +298,8 @@ struct SimulatedEngine {
             } else {
                 aborted.append(slot)
                 cutRun(at: now)
+                // A step that ends in this very nanosecond still reached the client.
+                if let run, run.end.instant > now, batcher.isDecoding(slot) { unheard += 1 }
             }
         }
     }

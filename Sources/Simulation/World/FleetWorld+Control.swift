@@ -42,8 +42,9 @@ extension FleetWorld {
     /// Scrapes every ready replica and every gateway. What the loop learns of the fleet passes through here alone.
     mutating func scrape(at now: Instant) {
         for pool in pools.indices {
+            pools[pool].synchronise(at: now)
             for position in pools[pool].ready {
-                control.ingest(pools[pool].scrape(position, at: now))
+                control.ingest(pools[pool].replicas[position]!.sample(of: pools[pool].id, at: now))
             }
             control.ingest(pools[pool].gatewaySample(at: now))
         }
@@ -122,10 +123,9 @@ extension SimulatedPool {
         }
     }
 
-    /// What a scrape of one replica reads, under vLLM's meanings.
-    mutating func scrape(_ position: Int, at now: Instant) -> ReplicaSample {
-        replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
-        return replicas[position]!.sample(of: id, at: now)
+    /// Brings the counters of every engine, draining ones included, up to their last step boundary.
+    mutating func synchronise(at now: Instant) {
+        for position in alive { replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended) }
     }
 
     func gatewaySample(at time: Instant) -> GatewaySample {
@@ -162,6 +162,7 @@ extension SimulatedPool {
 }
 
 extension SimulatedReplica {
+    /// What a scrape reads, under vLLM's meanings.
     func sample(of pool: PoolID, at time: Instant) -> ReplicaSample {
         let counters = engine.counters
         return ReplicaSample(

@@ -56,13 +56,12 @@ extension FleetWorld {
 
     private mutating func startAgenda() {
         scrape(at: start)
-        agenda[Occasion.scrape.rawValue] = start + scenario.control.scrape
-        agenda[Occasion.control.rawValue] = start + scenario.control.tick
-        agenda[Occasion.timeline.rawValue] = start + timelineInterval
+        postpone(.scrape, to: start + scenario.control.scrape)
+        postpone(.control, to: start + scenario.control.tick)
+        postpone(.timeline, to: start + timelineInterval)
         // Charge periods end on the hours of the calendar, so that a bill has one row per instance and hour.
         let hour = TimeSpan.hours(1).nanoseconds
-        let firstHour = Instant(nanoseconds: (start.nanoseconds / hour + 1) * hour)
-        agenda[Occasion.chargePeriod.rawValue] = firstHour < horizon ? firstHour : .never
+        postpone(.chargePeriod, to: Instant(nanoseconds: (start.nanoseconds / hour + 1) * hour))
         agenda[Occasion.closeBooks.rawValue] = horizon
     }
 }

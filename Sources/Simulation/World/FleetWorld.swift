@@ -112,8 +112,8 @@ struct FleetWorld {
         }
     }
 
-    /// Sets a periodic occasion again, unless the run's end comes first: then `closeBooks` does its work.
-    private mutating func postpone(_ occasion: Occasion, to time: Instant) {
+    /// Sets a periodic occasion, unless the run's end comes first: then `closeBooks` does its work.
+    mutating func postpone(_ occasion: Occasion, to time: Instant) {
         agenda[occasion.rawValue] = time < horizon ? time : .never
     }
 

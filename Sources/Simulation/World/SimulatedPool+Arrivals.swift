@@ -102,6 +102,7 @@ extension SimulatedPool {
 
     /// Takes in an outcome: the run's sums, the timeline's, and those of the node that did the work.
     private mutating func take(_ end: Ended, node: Int?) {
+        log?.ends.append((end, node.map { nodes[$0]!.name }))
         let isMet = tally.end(end)
         heard?.append(EndedRequest(end))
         guard areBooksOpen else { return }

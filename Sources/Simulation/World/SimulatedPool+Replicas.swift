@@ -44,7 +44,7 @@ extension SimulatedPool {
             replicas.append(replica)
         }
         alive.append(position)
-        notePhase(of: replica.id, code: 0, at: now)
+        notePhase(of: replica.id, as: .started, at: now)
         setTimer(of: position)
         return position
     }
@@ -132,20 +132,20 @@ extension SimulatedPool {
         let id = replicas[position]!.id
         switch action {
         case .beginStage(let stage):
-            notePhase(of: id, code: 1 + Int64(stage.rawValue), at: now)
+            notePhase(of: id, as: .stage(stage), at: now)
             setTimer(of: position)
         case .serve:
-            notePhase(of: id, code: 10, at: now)
+            notePhase(of: id, as: .ready, at: now)
             admitToReady(position)
             dispatchHeld(at: now)
             setTimer(of: position)
         case .stopRouting:
-            notePhase(of: id, code: 11, at: now)
+            notePhase(of: id, as: .draining, at: now)
             removeFromReady(position)
             setTimer(of: position)
             if replicas[position]!.engine.outstanding == 0 { tell(.emptied, toReplicaAt: position, now: now) }
         case .release:
-            notePhase(of: id, code: 12, at: now)
+            notePhase(of: id, as: .gone, at: now)
             release(position, at: now)
         }
     }
@@ -154,6 +154,8 @@ extension SimulatedPool {
 
     private mutating func release(_ position: Int, at now: Instant) {
         let node = replicas[position]!.node
+        // Steps that have run count, whatever becomes of the one under way.
+        replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
         replicas[position]!.engine.abandon(at: now, ended: &ended)
         takeEnded(node: node)
         retire(replicas[position]!.engine, at: now)
@@ -189,8 +191,9 @@ extension SimulatedPool {
         reach.prefillContext = max(reach.prefillContext, other.prefillContext)
     }
 
-    private mutating func notePhase(of replica: ReplicaID, code: Int64, at now: Instant) {
+    private mutating func notePhase(of replica: ReplicaID, as change: PoolLog.Change, at now: Instant) {
+        log?.phases.append(PoolLog.Phase(time: now, replica: replica, change: change))
         tally.fingerprint.combine(now.nanoseconds)
-        tally.fingerprint.combine(Int64(index) << 40 | Int64(replica.number) << 8 | code)
+        tally.fingerprint.combine(Int64(index) << 40 | Int64(replica.number) << 8 | change.code)
     }
 }

@@ -18,6 +18,7 @@ extension SimulatedPool {
     /// Ends the timeline's interval at `now`: levels are read, sums are handed out, a new row begins.
     mutating func takeTimelineRow(at now: Instant) -> TimelineRow? {
         guard row.time < now else { return nil }
+        synchronise(at: now)
         var done = row
         done.span = now - done.time
         let counts = phaseCounts

@@ -47,6 +47,8 @@ struct SimulatedPool {
     var usage: [UsageRecord] = []
     /// Until the end of the bill.
     var areBooksOpen = true
+    /// Every end and every change of phase, where a test asks for them: `nil` keeps nothing.
+    var log: PoolLog?
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
     /// Requests that ended since the world last looked, when somebody asked for them; `nil` when nobody did.
