@@ -61,7 +61,6 @@ extension PlainPool {
         } else {
             replicas.append(replica)
         }
-        maxReplicas = max(maxReplicas, alive.count)
         note(replica.number, .started, at: now)
     }
 
@@ -96,7 +95,7 @@ extension PlainPool {
             note(number, .stage(stage), at: now)
         case .serve:
             note(number, .ready, at: now)
-            while let first = held.first, route(first, at: now) { held.removeFirst() }
+            handOverHeld(at: now)
         case .stopRouting:
             note(number, .draining, at: now)
             if replicas[place]!.engine.outstanding == 0 { tell(.emptied, to: place, at: now) }

@@ -25,6 +25,8 @@ struct PlainPool {
         var isStarting: Bool { if case .starting = lifecycle.phase { true } else { false } }
         var isReady: Bool { if case .ready = lifecycle.phase { true } else { false } }
         var isDraining: Bool { if case .draining = lifecycle.phase { true } else { false } }
+        /// Whether its machine has been handed over.
+        var isPaid: Bool { if case .starting(.provision, _) = lifecycle.phase { false } else { true } }
     }
 
     struct Node {
@@ -130,12 +132,14 @@ struct PlainPool {
         return ([nextArrival?.time ?? .never] + engines + clients).min()!
     }
 
-    /// Nothing happens for so long: replicas are paid for, and those in a step are busy.
+    /// Nothing happens for so long: replicas are paid for once their machine is there, and those in a step are busy.
     mutating func pass(_ span: TimeSpan) {
-        guard areBooksOpen else { return }
+        guard areBooksOpen, span > .zero else { return }
+        let paid = replicas.count { $0?.isPaid ?? false }
+        replicaNanoseconds += Int128(span.nanoseconds) * Int128(paid)
+        maxReplicas = max(maxReplicas, paid)
         for replica in replicas {
             guard let replica else { continue }
-            replicaNanoseconds += Int128(span.nanoseconds)
             let isBusy = replica.engine.step != nil
             if isBusy { busy += span }
             switch replica.lifecycle.phase {
@@ -176,6 +180,12 @@ struct PlainPool {
         takeEnds(ofReplicaAt: place)
         if replicas[place]!.isDraining, replicas[place]!.engine.outstanding == 0 { tell(.emptied, to: place, at: now) }
         if let timer = replicas[place]?.lifecycle.nextTimer, timer <= now { tell(.timer, to: place, at: now) }
+        handOverHeld(at: now)
+    }
+
+    /// Those who wait at the gateway go to a replica as soon as one has room, in order of their arrival.
+    mutating func handOverHeld(at now: Instant) {
+        while let first = held.first, route(first, at: now) { held.removeFirst() }
     }
 
     // MARK: - Gateway
@@ -196,10 +206,11 @@ struct PlainPool {
         // The engine stops at its longest context.
         arrival.outputTokens = min(arrival.outputTokens, longest - arrival.promptTokens)
         records[id].arrival = arrival
-        if ready.isEmpty, held.count < configuration.maxWaitingPerReplica {
+        let mustWait = ready.isEmpty || !held.isEmpty
+        if mustWait, held.count < configuration.maxWaitingPerReplica {
             held.append(id)
             everHeld += 1
-        } else if ready.isEmpty || !route(id, at: arrival.time) {
+        } else if mustWait || !route(id, at: arrival.time) {
             rejectedRequests += 1
             end(id, .rejectedQueueFull, at: arrival.time)
         }

@@ -179,6 +179,14 @@ struct PlainWorld {
 
     // MARK: - Sums
 
+    /// What the ticks did. Every decision told is counted, and those that a guard changed.
+    var counts: ScalingCounts {
+        var counts = scaling
+        counts.noted = Int64(decisions.count)
+        counts.guarded = Int64(decisions.count { $0.wanted != $0.applied })
+        return counts
+    }
+
     func bill() throws -> Bill {
         try Bill(
             usage: usage, book: scenario.priceBook, tenants: scenario.tenants, weights: scenario.allocation)

@@ -130,7 +130,7 @@ extension SmallFleet {
         }
         first.compare("observation", plain.observations.map(\.exact), fast.observations.map(\.exact))
         first.compare("decision", world.decisions, result.decisions)
-        first.compare("counts of scaling", world.scaling, result.scaling)
+        first.compare("counts of scaling", world.counts, result.scaling)
         first.compare("usage record", world.usage.sorted(by: isBefore), result.usage.sorted(by: isBefore))
         first.compare("row of the timeline", world.timeline, result.timeline)
         first.compare("preemptions", world.pools.reduce(0) { $0 + $1.preemptions }, result.preemptions)

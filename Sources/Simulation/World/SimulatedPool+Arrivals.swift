@@ -22,7 +22,8 @@ extension SimulatedPool {
         // The engine stops at its longest context, whatever the model had left to say.
         arrival.outputTokens = min(arrival.outputTokens, Int32(maxContext) - arrival.promptTokens)
         let request = InFlight(arrival: arrival, deadline: deadline(of: arrival))
-        if ready.isEmpty {
+        // Nobody passes those who wait already.
+        if ready.isEmpty || !held.isEmpty {
             hold(request)
         } else if !dispatch(request, at: arrival.time) {
             reject(arrival, as: .rejectedQueueFull)
@@ -43,10 +44,11 @@ extension SimulatedPool {
         return true
     }
 
-    /// Takes requests that waited for a replica to the ones there are now.
+    /// Takes requests that wait at the gateway to replicas, as long as one has room.
     mutating func dispatchHeld(at now: Instant) {
+        let before = held.count
         while let request = held.first, dispatch(request, at: now) { held.removeFirst() }
-        setHeldDeadline()
+        if held.count < before { setHeldDeadline() }
     }
 
     /// Clients at the gateway give up.

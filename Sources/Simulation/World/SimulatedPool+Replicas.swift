@@ -105,6 +105,7 @@ extension SimulatedPool {
             if replicas[position] == nil { return }
         }
         setTimer(of: replica, at: position)
+        if !held.isEmpty { dispatchHeld(at: now) }
     }
 
     /// Hands a request to a replica.

@@ -32,7 +32,7 @@ struct SimulatedPool {
     /// Positions of living replicas, in order of their numbers; and of those that take requests.
     var alive: [Int] = []
     var ready: [Int] = []
-    /// Requests at the gateway while no replica is ready, and when the first of their clients gives up.
+    /// Requests at the gateway until a replica is ready and has room, and when the first of their clients gives up.
     var held = Deque<InFlight>()
     var heldDeadline = Instant.never
     var nodes: [SimulatedNode?] = []
@@ -168,7 +168,7 @@ struct SimulatedPool {
 
     /// Adds the time since the last change to the mean number of replicas paid for. Called before that number changes.
     mutating func countReplicas(at now: Instant) {
-        guard areBooksOpen else { return }
+        guard areBooksOpen, now > countedAt else { return }
         let paid = paidReplicas
         replicaNanoseconds += Int128((now - countedAt).nanoseconds) * Int128(paid)
         countedAt = now
