@@ -120,8 +120,9 @@ extension SmallFleet {
             "tick \(control.tick), scrape \(control.scrape), window \(control.window)", "\(limits)",
         ]
         for (index, sloClass) in fleet.sloClasses.enumerated() {
-            lines.append("class \(index): priority \(sloClass.priority), timeout \(span(sloClass.timeout)), "
-                + "ttft \(span(sloClass.ttft)), tpot \(span(sloClass.tpot)), e2e \(span(sloClass.e2e))")
+            lines.append(
+                "class \(index): priority \(sloClass.priority), timeout \(span(sloClass.timeout)), "
+                    + "ttft \(span(sloClass.ttft)), tpot \(span(sloClass.tpot)), e2e \(span(sloClass.e2e))")
         }
         for pool in fleet.pools {
             lines += [
@@ -132,8 +133,9 @@ extension SmallFleet {
             ]
         }
         for request in requests {
-            lines.append("request to \(request.pool) at +\(request.offset.nanoseconds) ns: prompt \(request.prompt), "
-                + "output \(request.output), tenant \(request.tenant), class \(request.sloClass)")
+            lines.append(
+                "request to \(request.pool) at +\(request.offset.nanoseconds) ns: prompt \(request.prompt), "
+                    + "output \(request.output), tenant \(request.tenant), class \(request.sloClass)")
         }
         return lines.joined(separator: "\n")
     }

@@ -20,17 +20,17 @@ extension SmallFleet {
         private var key: [Int64] {
             [
                 arrival.time.nanoseconds, Int64(arrival.promptTokens), Int64(arrival.outputTokens),
-                Int64(arrival.tenant), Int64(arrival.sloClass), end.nanoseconds, firstToken.nanoseconds,
-                admitted.nanoseconds,
+                Int64(arrival.tenant), Int64(arrival.sloClass), Int64(outcome?.rawValue ?? .max), end.nanoseconds,
+                firstToken.nanoseconds, admitted.nanoseconds,
             ]
         }
 
         static func < (a: Fate, b: Fate) -> Bool {
-            a.arrival.time != b.arrival.time
-                ? a.arrival.time < b.arrival.time : a.key.lexicographicallyPrecedes(b.key)
+            if a.arrival.time != b.arrival.time { return a.arrival.time < b.arrival.time }
+            return a.key != b.key ? a.key.lexicographicallyPrecedes(b.key) : (a.instance ?? "") < (b.instance ?? "")
         }
 
-        /// Times in seconds after the arrival.
+        /// Times after the arrival.
         var description: String {
             func after(_ time: Instant) -> String { time == .never ? "never" : "+\((time - arrival.time).nanoseconds)" }
             return "\(outcome.map { "\($0)" } ?? "no outcome"): admitted \(after(admitted)), first token "

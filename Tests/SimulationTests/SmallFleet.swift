@@ -69,7 +69,7 @@ extension SmallFleet {
         // In a round world all happens at multiples of 50 ms, so that much of it happens in the same nanosecond.
         let isRound = pick(0...2) == 0
         // In a crowded world all replicas are at work when some must go, so that machines empty unevenly.
-        let isCrowded = pick(0...3) == 0
+        let isCrowded = pick(0...5) == 0
         func span(_ seconds: ClosedRange<Int>) -> TimeSpan {
             let least = Int64(seconds.lowerBound) * 1_000_000_000
             let span = least + Int64(draw.uniform() * Double(Int64(seconds.upperBound) * 1_000_000_000 - least))
@@ -179,7 +179,8 @@ extension SmallFleet {
                 "scale_up_period": .text("5s"),
             ])
         policy = choose([
-            hpa, PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
+            hpa,
+            PolicyChoice(label: "static", policy: "static", parameters: ["replicas": .number(Double(pick(0...5)))]),
             PolicyChoice(
                 label: "queue-depth", policy: "queue-depth",
                 parameters: ["target_waiting": .number(1), "scale_in_delay": .text(choose(["5s", "20s"]))]),

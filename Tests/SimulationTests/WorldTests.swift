@@ -159,6 +159,29 @@ import Workload
         #expect(hasty.outcomes.sum == hasty.outcomes.arrived)
     }
 
+    @Test(arguments: [15, 44]) func `looking at a fleet changes nothing that is counted`(seconds: Int64) throws {
+        // Drain deadlines cut long answers short, between two scrapes.
+        var scenario = Fixture.scenario(
+            rate: .constant(1), bounds: ReplicaBounds(minimum: 1, maximum: 3), output: .fixed(900),
+            drainDeadline: .milliseconds(1_234))
+        scenario.control.scrape = .seconds(seconds)
+        let seldom = try run(scenario, Fixture.resized(to: 1))
+        scenario.control.scrape = .milliseconds(100)
+        let often = try run(scenario, Fixture.resized(to: 1))
+        #expect(seldom.outcomes.failedReplicaLost > 0)
+        #expect(often.pools == seldom.pools)
+        #expect(often.timeline == seldom.timeline)
+        #expect(often.itl.count == seldom.itl.count)
+    }
+
+    @Test(arguments: [14, 15, 16]) func `nobody decides once the run is over`(seconds: Int64) throws {
+        var scenario = Fixture.scenario(bounds: ReplicaBounds(minimum: 1, maximum: 5))
+        scenario.duration = .seconds(seconds)
+        let result = try run(scenario, Fixture.resized(to: 5))
+        #expect(result.scaling.decisions == (seconds > 15 ? 1 : 0))
+        #expect(result.pools[0].maxReplicas == (seconds > 15 ? 5 : 3))
+    }
+
     @Test func `requests wait at the gateway while no replica is ready`() throws {
         var scenario = Fixture.scenario(
             rate: .constant(1), replicas: 0, bounds: ReplicaBounds(minimum: 0, maximum: 2), maxWaiting: 1_000)

@@ -141,8 +141,14 @@ struct SimulatedEngine {
         run!.durations.skip(done)
     }
 
-    /// The replica goes away: everything it holds fails.
-    mutating func abandon(at now: Instant, ended: inout [Ended]) {
+    /// The replica goes away: everything it holds fails. Steps that have run count, the one under way does not.
+    mutating func abandon(at now: Instant, gaps: inout LatencyHistogram, ended: inout [Ended]) {
+        if let current = run, current.end.instant <= now {
+            // A client that gave up in this nanosecond has cut the run at a boundary in it.
+            complete(current, steps: current.count, gaps: &gaps, ended: &ended)
+        } else {
+            synchronise(at: now, gaps: &gaps, ended: &ended)
+        }
         for slot in slots.indices where !slots[slot].request.isAborted {
             ended.append(Ended(request: slots[slot].request, outcome: .failedReplicaLost, time: now))
             slots[slot].request.isAborted = true

@@ -155,9 +155,7 @@ extension SimulatedPool {
 
     private mutating func release(_ position: Int, at now: Instant) {
         let node = replicas[position]!.node
-        // Steps that have run count, whatever becomes of the one under way.
-        replicas[position]!.engine.synchronise(at: now, gaps: &tally.itl, ended: &ended)
-        replicas[position]!.engine.abandon(at: now, ended: &ended)
+        replicas[position]!.engine.abandon(at: now, gaps: &tally.itl, ended: &ended)
         takeEnded(node: node)
         retire(replicas[position]!.engine, at: now)
         alive.removeAll { $0 == position }
