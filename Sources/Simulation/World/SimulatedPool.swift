@@ -49,8 +49,9 @@ struct SimulatedPool {
     var areBooksOpen = true
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
-    /// Requests that ended since the world last looked, when somebody asked for them; `nil` when nobody did.
-    var heard: [EndedRequest]?
+    /// Requests that ended since the world last looked, kept when somebody asked for them.
+    var isHeard = false
+    var heard: [EndedRequest] = []
 
     // What the gateway counts.
     var arrivedRequests: Int64 = 0
