@@ -60,8 +60,8 @@ extension Chart {
             """)
     }
 
-    /// A level that matters, with its name at one end, above or below: where no other level's name is and, if there is
-    /// such a place, no curve.
+    /// A level that matters, with its name above or below it, as far to the right as no other level's name is and, if
+    /// there is such a place, no curve.
     ///
     /// - Returns: What the line and its name take up; empty for a level that lies outside.
     @discardableResult
@@ -70,7 +70,10 @@ extension Chart {
         let at = py(level)
         let (left, right) = (px(x.lower), px(x.upper))
         let heights = at < 40 ? [at + 14] : [at - 5, at + 14]
-        let places = heights.flatMap { [("end", right - 4, $0)] } + heights.flatMap { [("start", left + 4, $0)] }
+        let length = LabelBox(label, anchor: "start", x: 0, y: 0).x1
+        let places = stride(from: right - 4, through: min(right - 4, left + 4 + length), by: -12).flatMap { end in
+            heights.map { ("end", end, $0) }
+        }
         let boxes = places.map { LabelBox(label, anchor: $0.0, x: $0.1, y: $0.2) }
         let lines = curves.map { $0.map { (x: px($0.x), y: py($0.y)) } }
         func isFree(_ box: LabelBox) -> Bool { !names.contains { $0.overlaps(box) } && box.y1 <= py(y.lower) }

@@ -36,6 +36,8 @@ struct LabelPlacement {
     private let width: Double
     private let height: Double
     private var taken: [LabelBox] = []
+    /// Those of them that are names: no line leads across one.
+    private var names: [LabelBox] = []
 
     init(width: Double, height: Double) {
         self.width = width
@@ -60,16 +62,28 @@ struct LabelPlacement {
                 [("mid", x, line), ("start", x + 11, line), ("end", x - 11, line)]
             }
         }
-        let index = (beside + further).firstIndex { isFree(LabelBox(name, anchor: $0.anchor, x: $0.x, y: $0.y)) }
-        let chosen = (beside + further)[index ?? 0]
-        let box = LabelBox(name, anchor: chosen.anchor, x: chosen.x, y: chosen.y)
-        taken.append(box)
+        let places = beside + further
+        let boxes = places.map { LabelBox(name, anchor: $0.anchor, x: $0.x, y: $0.y) }
+        let leaders = boxes.map { box in
+            let isBelow = box.y0 > y
+            return (
+                from: (x: x, y: isBelow ? y + 6 : y - 6),
+                to: (x: min(max(x, box.x0), box.x1), y: isBelow ? box.y0 : box.y1)
+            )
+        }
+        func isLed(_ index: Int) -> Bool {
+            index < beside.count || !names.contains { $0.isCrossed(from: leaders[index].from, to: leaders[index].to) }
+        }
+        let free = places.indices.filter { isFree(boxes[$0]) }
+        let index = free.first(where: isLed) ?? free.first ?? 0
+        let (chosen, leads) = (places[index], isLed(index))
+        taken.append(boxes[index])
+        names.append(boxes[index])
         var leader: HTML = ""
-        if let index, index >= beside.count {
-            let end = chosen.y > y ? box.y0 : box.y1
-            let start = chosen.y > y ? y + 6 : y - 6
-            let to = min(max(x, box.x0), box.x1)
-            leader = "<line class=\"leader\" x1=\"\(x)\" x2=\"\(to)\" y1=\"\(start)\" y2=\"\(end)\"/>"
+        // Stacked under another name of the same dot it needs no line, which would strike that name out.
+        if index >= beside.count, leads {
+            let (from, to) = leaders[index]
+            leader = "<line class=\"leader\" x1=\"\(from.x)\" x2=\"\(to.x)\" y1=\"\(from.y)\" y2=\"\(to.y)\"/>"
         }
         return "\(leader)<text class=\"note \(chosen.anchor)\" x=\"\(chosen.x)\" y=\"\(chosen.y)\">\(name)</text>"
     }

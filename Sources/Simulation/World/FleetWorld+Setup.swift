@@ -29,7 +29,7 @@ extension FleetWorld {
             precondition(pools.contains { $0.id == name }, "traffic for pool '\(name)', which is not in the scenario")
         }
         if options.tap.requests != nil {
-            for index in pools.indices { pools[index].heard = [] }
+            for index in pools.indices { pools[index].isHeard = true }
         }
         startAgenda()
     }

@@ -70,8 +70,8 @@ struct FleetWorld {
     private mutating func tellOfRequests() {
         guard let tell = options.tap.requests else { return }
         for index in pools.indices {
-            if let heard = pools[index].heard, !heard.isEmpty { tell(pools[index].id, heard) }
-            pools[index].heard?.removeAll(keepingCapacity: true)
+            if !pools[index].heard.isEmpty { tell(pools[index].id, pools[index].heard) }
+            pools[index].heard.removeAll(keepingCapacity: true)
         }
     }
 

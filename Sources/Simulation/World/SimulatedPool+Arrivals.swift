@@ -102,11 +102,14 @@ extension SimulatedPool {
         ended.removeAll(keepingCapacity: true)
     }
 
+    /// Keeps a request for who asked. Apart, because what it needs would cost every request of a run that nobody asks.
+    @inline(never) private mutating func hear(_ end: Ended) { heard.append(EndedRequest(end)) }
+
     /// Takes in an outcome: the run's sums, the timeline's, and those of the node that did the work.
     private mutating func take(_ end: Ended, node: Int?) {
         log?.ends.append((end, node.map { nodes[$0]!.name }))
         let isMet = tally.end(end)
-        heard?.append(EndedRequest(end))
+        if isHeard { hear(end) }
         guard areBooksOpen else { return }
         row.count(end.outcome, isMet: isMet)
         guard let node else { return }

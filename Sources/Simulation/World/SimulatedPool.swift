@@ -51,8 +51,9 @@ struct SimulatedPool {
     var log: PoolLog?
     /// Outcomes told by an engine and not yet taken in.
     var ended: [Ended] = []
-    /// Requests that ended since the world last looked, when somebody asked for them; `nil` when nobody did.
-    var heard: [EndedRequest]?
+    /// Requests that ended since the world last looked, kept when somebody asked for them.
+    var isHeard = false
+    var heard: [EndedRequest] = []
 
     /// Requests that came in the last stretch that was played.
     private(set) var recentArrivals: Int64 = 0
