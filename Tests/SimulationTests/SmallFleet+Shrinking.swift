@@ -2,6 +2,7 @@ import FleetModel
 import Scaling
 import Serving
 import Units
+import Workload
 
 @testable import Simulation
 
@@ -43,6 +44,7 @@ extension SmallFleet {
     private static var simplifications: [(inout SmallFleet) -> Void] {
         var changes: [(inout SmallFleet) -> Void] = [
             { $0.isWhimsical = false },
+            { $0.fleet.sources.removeAll() },
             { $0.stopAfter = nil },
             { $0.plantFactor = 1 },
             { $0.fleet.duration = TimeSpan(nanoseconds: max(1, $0.fleet.duration.nanoseconds / 2)) },
@@ -60,10 +62,14 @@ extension SmallFleet {
             {
                 $0.requests = $0.requests.map { with($0) { $0.tenant = 0 } }
                 $0.fleet.tenants = [$0.fleet.tenants[0]]
+                for index in $0.fleet.sources.indices {
+                    $0.fleet.sources[index].tenants = [TenantShare(tenant: 0, share: 1)]
+                }
             },
             {
                 $0.requests = $0.requests.map { with($0) { $0.sloClass = 0 } }
                 $0.fleet.sloClasses = [$0.fleet.sloClasses[0]]
+                for index in $0.fleet.sources.indices { $0.fleet.sources[index].sloClass = 0 }
             },
         ]
         for index in 0..<3 {
@@ -71,7 +77,11 @@ extension SmallFleet {
                 guard fleet.fleet.pools.count > 1, index < fleet.fleet.pools.count else { return }
                 let gone = fleet.fleet.pools.remove(at: index)
                 fleet.requests.removeAll { $0.pool == gone.id }
+                fleet.fleet.sources.removeAll { $0.pool == gone.id }
             }
+            changes.append { if index < $0.fleet.sources.count { $0.fleet.sources.remove(at: index) } }
+            changes.append { if index < $0.fleet.sources.count { $0.fleet.sources[index].sharedPrefix = nil } }
+            changes.append { if index < $0.fleet.sources.count { $0.fleet.sources[index].sessions = nil } }
             func ofClass(_ change: @escaping (inout SLOClass) -> Void) {
                 changes.append { if index < $0.fleet.sloClasses.count { change(&$0.fleet.sloClasses[index]) } }
             }
@@ -87,6 +97,7 @@ extension SmallFleet {
                 $0.profile.stepTime.mixed = .init(constant: 1e8, perPrefillToken: 0)
                 $0.profile.stepTime.hostOverhead = 0
             }
+            ofPool { $0.batcher.prefixCaching = false }
             ofPool { $0.batcher.maxBatchedTokens = 1_000 }
             ofPool { $0.batcher.totalBlocks = 10_000 }
             ofPool { $0.router = .leastOutstanding }
@@ -132,6 +143,7 @@ extension SmallFleet {
                 "  \(pool.batcher)", "  \(pool.coldStart)", "  \(pool.profile.stepTime), noise \(pool.profile.noise)",
             ]
         }
+        for source in fleet.sources { lines.append("\(source)") }
         for request in requests {
             lines.append(
                 "request to \(request.pool) at +\(request.offset.nanoseconds) ns: prompt \(request.prompt), "

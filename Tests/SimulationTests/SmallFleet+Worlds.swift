@@ -20,7 +20,8 @@ extension SmallFleet {
         private var key: [Int64] {
             [
                 arrival.time.nanoseconds, Int64(arrival.promptTokens), Int64(arrival.outputTokens),
-                Int64(arrival.tenant), Int64(arrival.sloClass), Int64(outcome?.rawValue ?? .max), end.nanoseconds,
+                Int64(arrival.tenant), Int64(arrival.sloClass), Int64(bitPattern: arrival.content.own),
+                Int64(outcome?.rawValue ?? .max), end.nanoseconds,
                 firstToken.nanoseconds, admitted.nanoseconds,
             ]
         }
@@ -33,7 +34,7 @@ extension SmallFleet {
         /// Times after the arrival.
         var description: String {
             func after(_ time: Instant) -> String { time == .never ? "never" : "+\((time - arrival.time).nanoseconds)" }
-            return "\(outcome.map { "\($0)" } ?? "no outcome"): admitted \(after(admitted)), first token "
+            return "\(arrival): \(outcome.map { "\($0)" } ?? "no outcome"): admitted \(after(admitted)), first token "
                 + "\(after(firstToken)), end \(after(end)) ns, on \(instance ?? "no machine")"
         }
     }

@@ -179,7 +179,8 @@ import Workload
         scenario.duration = .seconds(seconds)
         let result = try run(scenario, Fixture.resized(to: 5))
         #expect(result.scaling.decisions == (seconds > 15 ? 1 : 0))
-        #expect(result.pools[0].maxReplicas == (seconds > 15 ? 5 : 3))
+        // Of the two that are added one finds a machine with room; the other's is not handed over yet.
+        #expect(result.pools[0].maxReplicas == (seconds > 15 ? 4 : 3))
     }
 
     @Test func `requests wait at the gateway while no replica is ready`() throws {
