@@ -73,16 +73,14 @@ public struct Batcher: Sendable {
     private var isBudgetTaken = false
     /// Steps planned and not yet advanced.
     private var planned: Int64 = 0
-    /// `nil` where prompts are always computed. `isCaching` says so at less cost: asking the cache copies it.
-    private(set) var cache: PrefixCache?
-    private let isCaching: Bool
+    /// The prefix cache, where there is one: in an array, so that a batcher without stays small.
+    private var caches: [PrefixCache] = []
 
     public init(configuration: BatcherConfiguration) {
         self.configuration = configuration
         freeBlocks = configuration.totalBlocks
         residues = Array(repeating: 0, count: configuration.blockSize)
-        isCaching = configuration.prefixCaching
-        if isCaching { cache = PrefixCache(blockSize: configuration.blockSize) }
+        if configuration.prefixCaching { caches = [PrefixCache(blockSize: configuration.blockSize)] }
     }
 
     // MARK: - Sequences come and go
@@ -108,7 +106,7 @@ public struct Batcher: Sendable {
             slot = sequences.count
             sequences.append(sequence)
         }
-        if isCaching { cache!.submit(slot, content, promptTokens: promptTokens) }
+        if configuration.prefixCaching { caches[0].submit(slot, content, promptTokens: promptTokens) }
         lanes[lane(for: priority)].queue.append(slot)
         waitingCount += 1
         return slot
@@ -169,7 +167,10 @@ public struct Batcher: Sendable {
     }
 
     /// What prompts found in the prefix cache; `nil` without one.
-    public var prefixCache: PrefixCacheCounts? { cache?.counts }
+    public var prefixCache: PrefixCacheCounts? { configuration.prefixCaching ? caches[0].counts : nil }
+
+    /// The cache itself, for tests; `nil` without one.
+    var cache: PrefixCache? { caches.first }
 
     /// Used over all blocks; one that is cached and that nobody holds counts as free. Range: 0...1.
     public var kvUtilization: Double {
@@ -187,7 +188,7 @@ public struct Batcher: Sendable {
         if !preempted.isEmpty { preempted.removeAll(keepingCapacity: true) }
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
-        if isCaching { cache!.settleDepartures(free: &freeBlocks) }
+        if configuration.prefixCaching { caches[0].settleDepartures(free: &freeBlocks) }
         while residues[turn] > freeBlocks { preemptLast() }
         freeBlocks -= residues[turn]
 
@@ -259,6 +260,7 @@ public struct Batcher: Sendable {
 
     // MARK: - Planning
 
+    @inline(__always)
     private mutating func admit(within budget: inout Int, into features: inout StepFeatures) {
         while budget > 0, runningCount < configuration.maxSequences, let slot = firstWaiting() {
             let target = sequences[slot].promptTokens + sequences[slot].generated
@@ -283,8 +285,11 @@ public struct Batcher: Sendable {
     /// Takes the blocks of a whole prompt.
     ///
     /// - Returns: Its tokens that are computed already; `nil` when too few blocks are free.
+    @inline(__always)
     private mutating func takeBlocks(_ blocks: Int, for slot: SequenceSlot, tokens: Int) -> Int? {
-        if isCaching { return cache!.admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks) }
+        if configuration.prefixCaching {
+            return caches[0].admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks)
+        }
         guard blocks <= freeBlocks else { return nil }
         freeBlocks -= blocks
         return 0
@@ -300,7 +305,9 @@ public struct Batcher: Sendable {
     private func stepsLike(_ features: StepFeatures, limit: Int64) -> Int64 {
         var steps = limit
         if !features.isDecodeOnly {
-            guard isBudgetTaken, !isCaching || !cache!.hasDuplicates(aheadOf: partial) else { return 0 }
+            guard isBudgetTaken, !configuration.prefixCaching || !caches[0].hasDuplicates(aheadOf: partial) else {
+                return 0
+            }
             let sequence = sequences[partial]
             steps = min(steps, Int64((sequence.target - sequence.computed) / partialChunk - 1))
         }
@@ -313,9 +320,10 @@ public struct Batcher: Sendable {
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
     }
 
+    @inline(__always)
     private mutating func finishChunk(of slot: SequenceSlot, steps: Int) {
         sequences[slot].computed += chunk(of: slot) * steps
-        if isCaching { cache!.complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
+        if configuration.prefixCaching { caches[0].complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
         guard sequences[slot].computed == sequences[slot].target else { return }
         if partial == slot { partial = Sequence.none }
         sequences[slot].state = .decoding
@@ -378,7 +386,7 @@ public struct Batcher: Sendable {
         }
         let generated = generatedTokens(of: victim)
         removeFromRunning(victim)
-        if isCaching { cache!.settleDepartures(free: &freeBlocks) }
+        if configuration.prefixCaching { caches[0].settleDepartures(free: &freeBlocks) }
         sequences[victim].generated = generated
         sequences[victim].computed = 0
         sequences[victim].state = .waiting
@@ -426,7 +434,11 @@ public struct Batcher: Sendable {
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
-        if isCaching { cache!.leave(slot, tokens: tokens, blocks: blocks) } else { freeBlocks += blocks }
+        if configuration.prefixCaching {
+            caches[0].leave(slot, tokens: tokens, blocks: blocks)
+        } else {
+            freeBlocks += blocks
+        }
     }
 
     private mutating func recycle(_ slot: SequenceSlot) {

@@ -145,10 +145,17 @@ struct OpenSessions {
     }
 }
 
-/// What the turns of a source have in common.
-struct TurnLaws {
+/// What the requests of a source have in common that share prompts. A reference, for lanes are handed on and have it rarely.
+final class TurnLaws {
     let prompts: LengthSampler
     let outputs: LengthSampler
     let contents: ContentSampler
     let sloClass: Int32
+
+    init(prompts: LengthSampler, outputs: LengthSampler, contents: ContentSampler, sloClass: Int32) {
+        self.prompts = prompts
+        self.outputs = outputs
+        self.contents = contents
+        self.sloClass = sloClass
+    }
 }

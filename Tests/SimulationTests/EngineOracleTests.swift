@@ -66,7 +66,7 @@ import Units
         if plain.preemptions != counters.preemptions {
             return "preemptions: plain \(plain.preemptions), simulated \(counters.preemptions)"
         }
-        if let counts = fast.engine.batcher.prefixCache,
+        if let counts = fast.engine.prefixCache,
             counts.queries != plain.cache.queries || counts.hits != plain.cache.hits
         {
             return "prefix cache: plain \(plain.cache.hits) of \(plain.cache.queries), simulated \(counts)"

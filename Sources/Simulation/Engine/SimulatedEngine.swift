@@ -61,6 +61,8 @@ struct SimulatedEngine {
     /// Requests in the engine that have no outcome yet.
     private(set) var outstanding = 0
     var waiting: Int { batcher.waitingCount }
+    /// What prompts found in the prefix cache; `nil` without one.
+    var prefixCache: PrefixCacheCounts? { batcher.prefixCache }
 
     /// When the engine wants to be called next.
     var nextEvent: Instant {

@@ -165,14 +165,15 @@ extension SimulatedReplica {
     /// What a scrape reads, under vLLM's meanings.
     func sample(of pool: PoolID, at time: Instant) -> ReplicaSample {
         let counters = engine.counters
+        let cache = engine.prefixCache
         return ReplicaSample(
             pool: pool, replica: id, time: time, runningSequences: Double(engine.batcher.runningCount),
             waitingRequests: Double(engine.waiting), kvUtilization: engine.batcher.kvUtilization,
             promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
             completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
             ttft: counters.ttft.cumulative, itl: counters.itl.cumulative,
-            prefixCacheQueries: engine.batcher.prefixCache.map { Double($0.queries) },
-            prefixCacheHits: engine.batcher.prefixCache.map { Double($0.hits) })
+            prefixCacheQueries: cache.map { Double($0.queries) },
+            prefixCacheHits: cache.map { Double($0.hits) })
     }
 }
 

@@ -97,7 +97,7 @@ extension SimulatedPool {
     var prefixCache: PrefixCacheCounts? {
         guard configuration.batcher.prefixCaching else { return nil }
         return alive.reduce(into: endedPrefixCache) { sum, position in
-            if let counts = replicas[position]!.engine.batcher.prefixCache { sum += counts }
+            if let counts = replicas[position]!.engine.prefixCache { sum += counts }
         }
     }
 

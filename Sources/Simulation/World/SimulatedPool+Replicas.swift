@@ -175,7 +175,7 @@ extension SimulatedPool {
         endedTokens += counters.generatedTokens
         endedSteps += counters.steps
         endedPreemptions += counters.preemptions
-        if let cache = engine.batcher.prefixCache { endedPrefixCache += cache }
+        if let cache = engine.prefixCache { endedPrefixCache += cache }
         endedBusy += engine.busy(at: now)
         row.firstTokens += counters.interval.firstTokens
         row.ttftSum += counters.interval.ttftSum
