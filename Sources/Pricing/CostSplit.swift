@@ -45,6 +45,11 @@ public struct CostSplit: Hashable, Sendable {
         let known = usage.busy + usage.idle + usage.starting + usage.draining
         let empty = (usage.end - usage.start) * Int64(usage.slots) - known
         let times = [usage.busy, usage.idle, usage.starting, usage.draining, empty]
+        // The minimum charge of a machine that went back at once: it held no replica for any time.
+        guard usage.start < usage.end else {
+            self[.empty] = cost
+            return
+        }
         let byUse = apportion(cost.nanodollars, by: times.map { Int128($0.nanoseconds) }).map(USD.init(nanodollars:))
         self[.idle] = byUse[1]
         self[.starting] = byUse[2]

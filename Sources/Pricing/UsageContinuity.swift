@@ -17,7 +17,9 @@ struct UsageContinuity {
     }
 
     private func flaw(in record: UsageRecord) -> String? {
-        guard record.launched <= record.start, record.start < record.end else {
+        // A machine may go back in the moment it was handed over. It is still charged the minimum.
+        let isInOrder = record.start < record.end || (record.terminated && record.start == record.end)
+        guard record.launched <= record.start, isInOrder else {
             return "its period \(record.start) to \(record.end) is empty or begins before its launch"
         }
         let times = [record.busy, record.idle, record.starting, record.draining]

@@ -93,6 +93,15 @@ struct BillLineTests {
         #expect(bill.overhead == bill.total)
     }
 
+    @Test("A machine that goes back in the moment it was handed over pays the minimum, which no tenant is charged")
+    func givenBackAtOnce() throws {
+        let usage = Self.record(.seconds(5), .seconds(5), terminated: true)
+        let bill = try Self.bill([usage], increment: .seconds(1), minimum: .seconds(60))
+        #expect(bill.lines[0].charged == .seconds(60))
+        #expect(bill.split[.empty] == bill.total && bill.total > .zero)
+        #expect(try Self.bill([usage], increment: .seconds(1)).total == .zero)
+    }
+
     @Test("A price of zero is a price")
     func free() throws {
         let bill = try Self.bill(

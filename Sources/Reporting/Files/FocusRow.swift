@@ -118,7 +118,8 @@ struct PricedQuantity {
             let slots = Int128((line.usage.end - line.usage.start).nanoseconds) * Int128(line.usage.slots)
             let hour = Int128(TimeSpan.hours(1).nanoseconds)
             let charged = Int128(line.charged.nanoseconds) * Self.scale / hour
-            scaled = charged * Int128(slotTime.nanoseconds) / slots
+            // One that went back at once is one row, and has it all.
+            scaled = slots > 0 ? charged * Int128(slotTime.nanoseconds) / slots : charged
         }
         hours = decimal(scaled, places: Self.places)
         product = decimal(scaled * rate, places: Self.places + 9)
