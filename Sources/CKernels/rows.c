@@ -50,6 +50,11 @@ CK_DISPATCH void ck_swiglu(float *out, long out_stride, const float *gate_up, lo
     }
 }
 
+CK_DISPATCH void ck_add_bias(float *x, long stride, const float *bias, long rows, long width) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) x[r * stride + i] += bias[i];
+}
+
 CK_DISPATCH void ck_add_rows(float *x, const float *y, long y_stride, long rows, long width) {
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < width; i++) x[r * width + i] += y[r * y_stride + i];

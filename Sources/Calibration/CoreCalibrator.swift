@@ -42,7 +42,7 @@ public struct CoreCalibrator {
     /// Where the model comes from.
     public enum Model: Hashable, Sendable {
         case preset(ModelPreset)
-        /// A Hugging Face folder with `config.json` and `model.safetensors`.
+        /// A Hugging Face folder with `config.json` and safetensors, or a GGUF file.
         case folder(String)
     }
 
@@ -121,7 +121,7 @@ public struct CoreCalibrator {
         let weights =
             switch model {
             case .preset(let preset): preset.weights()
-            case .folder(let folder): try Weights(folder: folder)
+            case .folder(let folder): try Weights(path: folder)
             }
         let context = min(weights.configuration.maxContext, kvTokens)
         guard context >= CoreCalibrator.leastContext else {

@@ -18,9 +18,9 @@ final class Activations {
 
     init(configuration c: ModelConfiguration, rows: Int) {
         self.rows = rows
-        wideStride = PackedMatrix.padded(max(c.queryWidth + 2 * c.keyValueWidth, 2 * c.feedForward))
+        wideStride = PackedMatrix.room(max(c.queryWidth + 2 * c.keyValueWidth, 2 * c.feedForward))
         innerStride = max(c.queryWidth, c.feedForward)
-        deltaStride = PackedMatrix.padded(c.hidden)
+        deltaStride = PackedMatrix.room(c.hidden)
         stream = FloatBuffer(count: rows * c.hidden)
         normed = FloatBuffer(count: rows * c.hidden)
         wide = FloatBuffer(count: rows * wideStride)

@@ -32,10 +32,12 @@ extension ModelConfiguration {
         self.init(
             layers: keys.layers, hidden: keys.hidden, heads: keys.heads,
             keyValueHeads: keys.keyValueHeads ?? keys.heads,
-            headDimension: keys.headDimension ?? (keys.heads > 0 ? keys.hidden / keys.heads : 0),
+            headDimension: keys.headDimension ?? keys.usualHeadDimension,
             feedForward: keys.feedForward, vocabulary: keys.vocabulary,
             ropeTheta: keys.ropeTheta ?? keys.ropeParameters?.theta ?? 10_000, normEpsilon: keys.normEpsilon,
-            tiedEmbeddings: keys.tiedEmbeddings ?? false, maxContext: keys.maxContext)
+            tiedEmbeddings: keys.tiedEmbeddings ?? false, maxContext: keys.context,
+            attentionBias: keys.modelType == "qwen2", headNorms: keys.modelType == "qwen3",
+            ropeScaling: (keys.ropeParameters ?? keys.ropeScaling)?.scaling ?? .none)
     }
 }
 
@@ -45,11 +47,31 @@ private struct ConfigurationKeys: Decodable {
         var theta: Double?
         var kind: String?
         var oldKind: String?
+        var factor: Double?
+        var low: Double?
+        var high: Double?
+        var originalContext: Int?
+
+        /// `nil` when a number is absent, or the kind is not computed.
+        var scaling: RopeScaling? {
+            switch kind ?? oldKind ?? "default" {
+            case "default": return RopeScaling.none
+            case "linear": return factor.map { .linear(factor: $0) }
+            case "llama3":
+                guard let factor, let low, let high, let originalContext else { return nil }
+                return .llama3(factor: factor, low: low, high: high, originalContext: originalContext)
+            default: return nil
+            }
+        }
 
         enum CodingKeys: String, CodingKey {
             case theta = "rope_theta"
             case kind = "rope_type"
             case oldKind = "type"
+            case factor
+            case low = "low_freq_factor"
+            case high = "high_freq_factor"
+            case originalContext = "original_max_position_embeddings"
         }
     }
     struct Anything: Decodable {}
@@ -72,6 +94,8 @@ private struct ConfigurationKeys: Decodable {
     var attentionBias: Bool?
     var feedForwardBias: Bool?
     var quantization: Anything?
+    var usesSlidingWindow: Bool?
+    var slidingWindow: Int?
 
     enum CodingKeys: String, CodingKey {
         case modelType = "model_type"
@@ -92,21 +116,39 @@ private struct ConfigurationKeys: Decodable {
         case attentionBias = "attention_bias"
         case feedForwardBias = "mlp_bias"
         case quantization = "quantization_config"
+        case usesSlidingWindow = "use_sliding_window"
+        case slidingWindow = "sliding_window"
+    }
+
+    /// What the architecture's own code takes when the file says nothing.
+    var usualHeadDimension: Int { modelType == "qwen3" ? 128 : heads > 0 ? hidden / heads : 0 }
+
+    /// A sliding window changes nothing before it is full.
+    var context: Int {
+        let slides = modelType == "mistral" ? true : usesSlidingWindow ?? false
+        guard slides, let slidingWindow, slidingWindow > 0 else { return maxContext }
+        return min(maxContext, slidingWindow)
     }
 
     /// What the file asks for that would silently give wrong logits.
     var unsupported: (key: String, text: String)? {
-        if modelType != "llama" { return ("model_type", "is '\(modelType)'; only 'llama' is computed") }
+        if !["llama", "mistral", "qwen2", "qwen3"].contains(modelType) {
+            return ("model_type", "is '\(modelType)'; 'llama', 'mistral', 'qwen2' and 'qwen3' are computed")
+        }
         if let activation, activation != "silu" {
             return ("hidden_act", "is '\(activation)'; only 'silu' is computed")
         }
-        if attentionBias == true { return ("attention_bias", "is true; biases are not computed") }
+        if attentionBias == true, modelType != "qwen2" {
+            return ("attention_bias", "is true; only the biases of 'qwen2' are computed")
+        }
         if feedForwardBias == true { return ("mlp_bias", "is true; biases are not computed") }
         if quantization != nil { return ("quantization_config", "is set; weights are F32, F16 or BF16") }
         for (key, rope) in [("rope_parameters", ropeParameters), ("rope_scaling", ropeScaling)] {
-            if let kind = rope?.kind ?? rope?.oldKind, kind != "default" {
-                return (key, "asks for '\(kind)' rotary scaling; only 'default' is computed")
-            }
+            guard let rope, rope.scaling == nil else { continue }
+            let kind = rope.kind ?? rope.oldKind ?? "default"
+            return ["linear", "llama3"].contains(kind)
+                ? (key, "lacks a number that '\(kind)' rotary scaling needs")
+                : (key, "asks for '\(kind)' rotary scaling; 'default', 'linear' and 'llama3' are computed")
         }
         return nil
     }

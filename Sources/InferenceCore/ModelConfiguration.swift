@@ -1,7 +1,6 @@
-/// The shape of a Llama-architecture decoder.
+/// The shape of a decoder of the Llama family: Llama, Mistral, Qwen2, Qwen3.
 ///
-/// RMSNorm before each half of a layer, rotary embedding in the half-split layout, grouped-query attention, SwiGLU; no
-/// biases.
+/// RMSNorm before each half of a layer, rotary embedding in the half-split layout, grouped-query attention, SwiGLU.
 public struct ModelConfiguration: Hashable, Sendable {
     public var layers: Int
     /// Width of the residual stream. A multiple of 16.
@@ -19,10 +18,16 @@ public struct ModelConfiguration: Hashable, Sendable {
     public var tiedEmbeddings: Bool
     /// The longest context, in tokens.
     public var maxContext: Int
+    /// Whether a bias is added to queries, keys and values, as in Qwen2.
+    public var attentionBias: Bool
+    /// Whether each head's query and key are normalised before they are rotated, as in Qwen3.
+    public var headNorms: Bool
+    public var ropeScaling: RopeScaling
 
     public init(
         layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headDimension: Int, feedForward: Int, vocabulary: Int,
-        ropeTheta: Double = 10_000, normEpsilon: Double = 1e-5, tiedEmbeddings: Bool = false, maxContext: Int
+        ropeTheta: Double = 10_000, normEpsilon: Double = 1e-5, tiedEmbeddings: Bool = false, maxContext: Int,
+        attentionBias: Bool = false, headNorms: Bool = false, ropeScaling: RopeScaling = .none
     ) {
         self.layers = layers
         self.hidden = hidden
@@ -35,6 +40,9 @@ public struct ModelConfiguration: Hashable, Sendable {
         self.normEpsilon = normEpsilon
         self.tiedEmbeddings = tiedEmbeddings
         self.maxContext = maxContext
+        self.attentionBias = attentionBias
+        self.headNorms = headNorms
+        self.ropeScaling = ropeScaling
     }
 
     /// Width of all query heads.
@@ -45,7 +53,8 @@ public struct ModelConfiguration: Hashable, Sendable {
     /// Weights, the embedding counted once when tied.
     public var parameters: Int {
         let attention = hidden * (2 * queryWidth + 2 * keyValueWidth)
-        let layer = attention + 3 * hidden * feedForward + 2 * hidden
+        let extras = (attentionBias ? queryWidth + 2 * keyValueWidth : 0) + (headNorms ? 2 * headDimension : 0)
+        let layer = attention + 3 * hidden * feedForward + 2 * hidden + extras
         return layers * layer + hidden + vocabulary * hidden * (tiedEmbeddings ? 1 : 2)
     }
 
@@ -73,6 +82,9 @@ public struct ModelConfiguration: Hashable, Sendable {
         if !(normEpsilon.isFinite && normEpsilon > 0 && normEpsilon < 1) {
             return ("rms_norm_eps", "is \(normEpsilon), outside 0 to 1")
         }
-        return nil
+        if headNorms && headDimension % 16 != 0 {
+            return ("head_dim", "is \(headDimension), not a multiple of 16, and heads are normalised")
+        }
+        return ropeScaling.problem(headDimension: headDimension).map { ("rope_scaling", $0) }
     }
 }

@@ -56,19 +56,25 @@ extension Weights {
     /// from splitmix64 started at seed·2³² + t·2²⁰.
     public static func random(_ configuration: ModelConfiguration, seed: UInt32) -> Weights {
         var index: UInt64 = 0
-        return Weights(configuration: configuration) { name, shape in
+        func tensor(_ name: String, _ shape: [Int]) -> StoredTensor {
             let start = (UInt64(seed) << 32) &+ (index << 20)
             index += 1
             let count = shape.reduce(1, *)
-            return [Float](unsafeUninitializedCapacity: count) { floats, initialized in
-                if shape.count == 1 {
-                    ck_fill_norm(floats.baseAddress!, start, count)
-                } else {
-                    let shift: Float = name.contains("embed") ? 0x1p-7 : name.contains("lm_head") ? 0x1p-9 : 0x1p-11
-                    ck_fill_integers(floats.baseAddress!, start, count, shift)
-                }
-                initialized = count
-            }
+            return StoredTensor(
+                [Float](unsafeUninitializedCapacity: count) { floats, initialized in
+                    if shape.count == 1 {
+                        ck_fill_norm(floats.baseAddress!, start, count)
+                    } else {
+                        let shift: Float = name.contains("embed") ? 0x1p-7 : name.contains("lm_head") ? 0x1p-9 : 0x1p-11
+                        ck_fill_integers(floats.baseAddress!, start, count, shift)
+                    }
+                    initialized = count
+                })
+        }
+        do throws(ModelFileError) {
+            return try Weights(configuration: configuration, tensor: tensor)
+        } catch {
+            preconditionFailure("no file is read: \(error)")
         }
     }
 }

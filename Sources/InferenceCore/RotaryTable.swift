@@ -6,20 +6,17 @@
     import Darwin
 #endif
 
-/// Cosines and sines of the rotary angles, position · θ^(−2i/d), for every position of a context.
-///
-/// - Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021, §3.2.2.
+/// Cosines and sines of the rotary angles, position · frequency of the pair, for every position of a context.
 final class RotaryTable {
     private let half: Int
     private let cosines: FloatBuffer
     private let sines: FloatBuffer
 
-    init(positions: Int, headDimension: Int, theta: Double) {
-        half = headDimension / 2
+    init(positions: Int, frequencies: [Double]) {
+        half = frequencies.count
         cosines = FloatBuffer(count: positions * half)
         sines = FloatBuffer(count: positions * half)
-        for i in 0..<half {
-            let frequency = pow(theta, -2 * Double(i) / Double(headDimension))
+        for (i, frequency) in frequencies.enumerated() {
             for position in 0..<positions {
                 cosines.base[position * half + i] = Float(cos(Double(position) * frequency))
                 sines.base[position * half + i] = Float(sin(Double(position) * frequency))

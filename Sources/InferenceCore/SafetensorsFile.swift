@@ -65,6 +65,11 @@ public final class SafetensorsFile {
     ///
     /// - Throws: ``ModelFileError`` when the tensor is absent, has another shape or a type that is not F32, F16 or BF16.
     public func floats(_ name: String, shape: [Int]) throws(ModelFileError) -> [Float] {
+        try stored(name, shape: shape).floats(count: shape.reduce(1, *))
+    }
+
+    /// The tensor as it is stored; the same errors.
+    func stored(_ name: String, shape: [Int]) throws(ModelFileError) -> StoredTensor {
         guard let tensor = tensor(name) else {
             throw ModelFileError(file: file.path, part: name, problem: "is not in the file")
         }
@@ -76,19 +81,13 @@ public final class SafetensorsFile {
             throw ModelFileError(
                 file: file.path, part: name, problem: "is of type \(tensor.type), expected F32, F16 or BF16")
         }
-        let bytes = try file.bytes(at: dataStart + tensor.bytes.lowerBound, count: tensor.bytes.count)
-        let count = tensor.bytes.count / type.bytes
-        return [Float](unsafeUninitializedCapacity: count) { floats, initialized in
-            bytes.withUnsafeBytes { raw in
-                guard let out = floats.baseAddress, let base = raw.baseAddress else { return }
-                switch type {
-                case .f32: UnsafeMutableRawPointer(out).copyMemory(from: base, byteCount: raw.count)
-                case .f16: ck_widen_f16(out, base, count)
-                case .bf16: ck_widen_bf16(out, base, count)
-                }
+        let stored =
+            switch type {
+            case .f32: ck_f32
+            case .f16: ck_f16
+            case .bf16: ck_bf16
             }
-            initialized = count
-        }
+        return StoredTensor(type: stored, in: file, at: dataStart + tensor.bytes.lowerBound)
     }
 
     // MARK: - Header

@@ -36,7 +36,9 @@ public final class TransformerDecoder {
         self.kvBlocks = kvBlocks
         maxContext = min(c.maxContext, kvBlocks * KeyValueCache.blockSize)
         cache = KeyValueCache(configuration: c, blocks: kvBlocks)
-        rotary = RotaryTable(positions: maxContext, headDimension: c.headDimension, theta: c.ropeTheta)
+        rotary = RotaryTable(
+            positions: maxContext,
+            frequencies: c.ropeScaling.frequencies(headDimension: c.headDimension, theta: c.ropeTheta))
         scores = FloatBuffer(count: Int(CK_QUERIES) * (maxContext + 2 * KeyValueCache.blockSize))
         activations = Activations(configuration: c, rows: 16)
         logits = FloatBuffer(count: 0)
@@ -57,6 +59,9 @@ public final class TransformerDecoder {
             normalise(layer.attentionNorm, rows: rows)
             layer.queryKeyValue.multiply(
                 a.normed.base, stride: c.hidden, rows: rows, into: a.wide.base, stride: a.wideStride)
+            if let bias = layer.queryKeyValueBias {
+                ck_add_bias(a.wide.base, a.wideStride, bias, rows, bias.count)
+            }
             attend(entries, layer: index)
             layer.attentionOutput.multiply(
                 a.inner.base, stride: a.innerStride, rows: rows, into: a.delta.base, stride: a.deltaStride)
@@ -114,7 +119,7 @@ public final class TransformerDecoder {
             activations.normed.base, activations.stream.base, weight, rows, c.hidden, Float(c.normEpsilon))
     }
 
-    /// Rotates queries and keys, caches keys and values, and lets each sequence attend to its own blocks.
+    /// Normalises each head where the architecture does, rotates queries and keys, caches keys and values, and lets each sequence attend to its own blocks.
     private func attend(_ entries: [StepEntry], layer: Int) {
         let c = weights.configuration
         let a = activations
@@ -125,6 +130,11 @@ public final class TransformerDecoder {
                 let position = entry.start + offset
                 let query = first + offset * a.wideStride
                 let key = query + c.queryWidth
+                if let norms = weights.layers[layer].headNorms {
+                    let epsilon = Float(c.normEpsilon)
+                    ck_rms_norm(query, query, norms.query, c.heads, c.headDimension, epsilon)
+                    ck_rms_norm(key, key, norms.key, c.keyValueHeads, c.headDimension, epsilon)
+                }
                 let (cosines, sines) = (rotary.cosines(at: position), rotary.sines(at: position))
                 ck_rope(query, cosines, sines, c.heads, c.headDimension)
                 ck_rope(key, cosines, sines, c.keyValueHeads, c.headDimension)

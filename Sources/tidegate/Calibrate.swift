@@ -29,7 +29,7 @@ struct CalibrateCore: ParsableCommand {
 
     @Option(
         help:
-            "A folder with config.json and model.safetensors, or a preset: \(ModelPreset.all.map(\.name).joined(separator: ", "))."
+            "A folder with config.json and safetensors, a .gguf file, or a preset: \(ModelPreset.all.map(\.name).joined(separator: ", "))."
     )
     var model = ModelPreset.demo15M.name
     @Option(name: .shortAndLong, help: "The profile to write.")
@@ -51,7 +51,7 @@ struct CalibrateCore: ParsableCommand {
             console.alert(
                 """
                 \(folder): error: there is no such model
-                    give a folder with config.json and model.safetensors, or a preset: \
+                    give a folder with config.json and safetensors, a .gguf file, or a preset: \
                 \(ModelPreset.all.map(\.name).joined(separator: ", "))
                 """)
             throw ExitCode.missingInput

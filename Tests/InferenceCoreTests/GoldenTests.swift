@@ -8,9 +8,12 @@ struct GoldenTests {
     /// What two good implementations in 32-bit floats differ by at most; a tenth of what is demanded.
     static let tolerance: Float = 1e-4
 
-    @Test("Logits of a whole prompt are the golden ones", arguments: ["text", "seq32", "long200"])
-    func logits(name: String) throws {
-        let decoder = TransformerDecoder(weights: try GoldenData.weights(), kvBlocks: 16)
+    @Test(
+        "Logits of a whole prompt are the golden ones, from BF16 safetensors and from Q8_0 GGUF",
+        arguments: ["text", "seq32", "long200"], ["", "/model-q8_0.gguf"])
+    func logits(name: String, file: String) throws {
+        let weights = try Weights(path: GoldenData.folder.path + file)
+        let decoder = TransformerDecoder(weights: weights, kvBlocks: 16)
         let prompt = try #require(try GoldenData.prompts().prompts[name])
         decoder.step([StepEntry(blocks: blocks(prompt.count), start: 0, tokens: prompt[...], logits: .all)])
         let expected = try GoldenData.logits(name)
@@ -33,6 +36,17 @@ struct GoldenTests {
         }
         #expect(identical(decoder.logits(ofRow: 0), whole))
         #expect(distance(whole, try GoldenData.logits("long200").suffix(288)) < Self.tolerance)
+    }
+
+    @Test("Q8_0 gives the bits of BF16, where both hold the same numbers")
+    func storedTypes() throws {
+        let prompt = try #require(try GoldenData.prompts().prompts["seq32"])
+        let logits = try ["", "/model-q8_0.gguf"].map { file in
+            let decoder = TransformerDecoder(weights: try Weights(path: GoldenData.folder.path + file), kvBlocks: 2)
+            decoder.step([StepEntry(blocks: [0, 1], start: 0, tokens: prompt[...])])
+            return decoder.logits(ofRow: 0)
+        }
+        #expect(identical(logits[0], logits[1]))
     }
 
     /// Token budget, KV blocks and whether a preemption is expected.

@@ -13,10 +13,9 @@ struct KernelTests {
     }
 
     @Test("A product is the sum of products", arguments: [(1, 5, 3), (4, 128, 32), (7, 300, 70), (23, 129, 33)])
-    func product(rows: Int, inputs: Int, outputs: Int) {
+    func product(rows: Int, inputs: Int, outputs: Int) throws {
         let (w, x) = (Self.noise(outputs * inputs, seed: 1), Self.noise(rows * inputs, seed: 2))
-        let matrix = PackedMatrix(outputs: outputs, inputs: inputs)
-        matrix.set(w, first: 0)
+        let matrix = try PackedMatrix(inputs: inputs, stacking: [(StoredTensor(w), outputs)])
         var y = [Float](repeating: .nan, count: rows * matrix.paddedOutputs)
         matrix.multiply(x, stride: inputs, rows: rows, into: &y, stride: matrix.paddedOutputs)
         for r in 0..<rows {
@@ -32,9 +31,8 @@ struct KernelTests {
     }
 
     @Test("A row of a product has the same bits in any company")
-    func rowOrder() {
-        let matrix = PackedMatrix(outputs: 64, inputs: 300)
-        matrix.set(Self.noise(64 * 300, seed: 5), first: 0)
+    func rowOrder() throws {
+        let matrix = try PackedMatrix(inputs: 300, stacking: [(StoredTensor(Self.noise(64 * 300, seed: 5)), 64)])
         let x = Self.noise(20 * 300, seed: 6)
         var alone = [Float](repeating: 0, count: 64)
         for rows in 1...20 {

@@ -1,7 +1,7 @@
 #pragma once
 #include <stdint.h>
 
-// The hot tensor kernels of the inference core, in 32-bit floats, on one thread.
+// The hot tensor kernels of the inference core, computing in 32-bit floats, on one thread.
 //
 // They are C because Swift's SIMD types without CPU flags reach 1 to 20 % of these speeds, and a package with CPU flags
 // cannot be depended on. On x86-64 Linux each kernel is compiled for three instruction sets and chosen when the program
@@ -20,21 +20,36 @@ enum {
     CK_QUERIES = 4,
 };
 
-/// Packs `count` rows of a row-major matrix, each of `inputs` weights, as outputs `first ..< first + count`.
+/// How weights are stored: floats of 32 and 16 bits, and the blocks of 32 that GGUF defines, each with a half-float scale
+/// d. A weight is d·q of 8 bits (q8_0), d·(q − 8) of 4 bits (q4_0), or d·q + m of 4 bits with a half-float m (q4_1).
+/// Source: ggml/src/ggml-common.h and ggml-quants.c of github.com/ggml-org/llama.cpp.
+typedef enum { ck_f32, ck_f16, ck_bf16, ck_q8_0, ck_q4_0, ck_q4_1 } ck_weight_type;
+
+/// Inputs that are stored together, the bytes they take in a row of a file, and in a panel of CK_PANEL outputs.
+typedef struct {
+    long inputs, bytes, panel_bytes;
+} ck_block_sizes;
+
+ck_block_sizes ck_sizes(ck_weight_type type);
+
+/// Packs one row of a matrix, `inputs` weights as a file stores them, as output `output`.
 ///
-/// Layout of `packed`: `[panels, inputs, CK_PANEL]`, so that a product reads the weights as one stream. `packed` starts
-/// zeroed, and its size is `inputs` times the outputs rounded up to a whole panel.
-void ck_pack(float *packed, const float *rows, long first, long count, long inputs);
+/// Layout of `packed`: `[panels, blocks, CK_PANEL outputs of a block]`, so that a product reads the weights as one stream
+/// and no more bytes than the file has. `packed` starts zeroed, and holds the outputs rounded up to a whole panel.
+/// `inputs` is a multiple of the type's block.
+void ck_pack(void *packed, ck_weight_type type, const void *row, long output, long inputs);
 
-/// Reads output row `output` of a packed matrix back into `inputs` floats.
-void ck_unpack_row(float *row, const float *packed, long output, long inputs);
+/// Widens output row `output` of a packed matrix into `inputs` floats.
+void ck_unpack_row(float *row, ck_weight_type type, const void *packed, long output, long inputs);
 
-/// y[r, o] = Σ x[r, i] · w[o, i], summed in the order of i.
+/// y[r, o] = Σ x[r, i] · w[o, i], summed in the order of i: for every type the bits of the product with the widened
+/// weights in 32-bit floats.
 ///
 /// The weights are read once for all rows. `y_stride` is at least the outputs rounded up to a whole panel, and the
 /// columns past the outputs receive 0.
 void ck_matmul(
-    float *y, long y_stride, const float *x, long x_stride, const float *packed, long rows, long inputs, long outputs);
+    float *y, long y_stride, const float *x, long x_stride, ck_weight_type type, const void *packed, long rows,
+    long inputs, long outputs);
 
 /// out[r, i] = x[r, i] / sqrt(mean of x[r]² + epsilon) · weight[i]. `width` is a multiple of CK_BLOCK.
 void ck_rms_norm(
@@ -71,6 +86,9 @@ void ck_attention(
 /// out[r, i] = silu(gate[r, i]) · up[r, i], with `gate` and `up` side by side in rows of `stride` floats. `width` may be
 /// any length, and rows of `out` are `out_stride` apart.
 void ck_swiglu(float *out, long out_stride, const float *gate_up, long stride, long rows, long width);
+
+/// x[r, i] += bias[i] for rows of `width` floats that lie `stride` apart.
+void ck_add_bias(float *x, long stride, const float *bias, long rows, long width);
 
 /// x[r, i] += y[r, i] for rows of `width` floats, y's being `y_stride` apart.
 void ck_add_rows(float *x, const float *y, long y_stride, long rows, long width);
