@@ -198,7 +198,7 @@ struct StopTests {
             ("abcabdab", ["abd"], "abc"), ("aaaab!", ["aab"], "aa"), ("hello", ["xyz"], "hello"), ("ab", ["abc"], "ab"),
             ("one\n\ntwo", ["\n\n"], "one"), ("xab", ["ab", "xab"], ""), ("xabc", ["b", "xabc"], "xa"),
             ("né漢!", ["漢"], "né"),
-            ("aXbX", ["X", "bX"], "a"),
+            ("aXbX", ["X", "bX"], "a"), ("aaab", ["aab"], "a"), ("ababac", ["abac"], "ab"),
         ])
     func cuts(text: String, stops: [String], expected: String) {
         let scalars = Array(text.unicodeScalars)
