@@ -1,0 +1,191 @@
+import Randomness
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Chooses the tokens of one request.
+///
+///     var sampler = Sampler(parameters, prompt: ids)
+///     let choice = try sampler.next(logits)              // choice.token
+///
+/// Token `n` of a request is decided by its logits, the tokens before it and draw `n` of the request's own stream: not by
+/// its neighbours in a batch, and not by having been preempted.
+public struct Sampler: Sendable {
+    /// A token with the logarithm of its probability, before bias, penalties and temperature.
+    public struct Probability: Hashable, Sendable {
+        public var token: Int32
+        public var logprob: Double
+    }
+
+    public struct Choice: Hashable, Sendable {
+        public var token: Int32
+        /// Where probabilities were asked for.
+        public var logprob: Double?
+        /// The most likely tokens, in order.
+        public var top: [Probability] = []
+    }
+
+    public let parameters: SamplingParameters
+    /// Tokens chosen so far.
+    public private(set) var count = 0
+    private let draws: CounterStream
+    private var prompt: Set<Int32> = []
+    private var output: [Int32: Int] = [:]
+
+    /// - Parameter output: What was generated already, when a request goes on.
+    /// - Precondition: the parameters have no problem.
+    public init(_ parameters: SamplingParameters, prompt: some Sequence<Int32>, output: [Int32] = []) {
+        precondition(parameters.problem == nil, "\(parameters.problem!)")
+        self.parameters = parameters
+        draws = CounterStream(seed: parameters.seed, names: "sampling")
+        if parameters.repetitionPenalty != 1 { self.prompt = Set(prompt) }
+        for token in output { note(token) }
+    }
+
+    private mutating func note(_ token: Int32) {
+        output[token, default: 0] += 1
+        count += 1
+    }
+
+    /// Chooses the next token.
+    ///
+    /// - Parameter logits: One for each token; minus infinity rules a token out.
+    /// - Complexity: O(vocabulary) expected: nothing is sorted but the tokens that are told in `top`.
+    public mutating func next(_ logits: [Float]) throws(SamplingError) -> Choice {
+        for index in logits.indices where !(logits[index] < .infinity) {
+            throw .notFinite(token: Int32(index))
+        }
+        var scores = logits.map(Double.init)
+        try adjust(&scores)
+        guard let best = Self.greatest(scores), scores[best] > -.infinity else { throw .nothingLeft }
+        let token = parameters.temperature == 0 ? best : draw(&scores, best: best)
+        var choice = Choice(token: Int32(token))
+        if let wanted = parameters.logprobs { tell(&choice, wanted, logits) }
+        note(choice.token)
+        return choice
+    }
+
+    private func adjust(_ scores: inout [Double]) throws(SamplingError) {
+        // Each entry is changed by itself, so the order of a dictionary cannot be seen.
+        var unknown: Int32?
+        for (token, bias) in parameters.logitBias {
+            guard token >= 0, Int(token) < scores.count else {
+                unknown = min(unknown ?? token, token)
+                continue
+            }
+            scores[Int(token)] += bias
+        }
+        if let unknown { throw .unknownToken(unknown) }
+        if parameters.repetitionPenalty != 1 {
+            for token in prompt.union(output.keys) where token >= 0 && Int(token) < scores.count {
+                let score = scores[Int(token)]
+                scores[Int(token)] =
+                    score > 0 ? score / parameters.repetitionPenalty : score * parameters.repetitionPenalty
+            }
+        }
+        if parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0 {
+            for (token, times) in output where token >= 0 && Int(token) < scores.count {
+                scores[Int(token)] -= parameters.presencePenalty + parameters.frequencyPenalty * Double(times)
+            }
+        }
+    }
+
+    private static func greatest(_ scores: [Double]) -> Int? {
+        guard var best = scores.indices.first else { return nil }
+        for index in scores.indices where scores[index] > scores[best] { best = index }
+        return best
+    }
+
+    /// Turns scores into weights relative to the best one, rules out what min-p, top-k and top-p do, and draws.
+    private func draw(_ scores: inout [Double], best: Int) -> Int {
+        let highest = scores[best]
+        for index in scores.indices {
+            let weight = exp((scores[index] - highest) / parameters.temperature)
+            scores[index] = weight >= parameters.minP ? weight : 0
+        }
+        // A temperature so low that a quotient is no number must not lose the best.
+        scores[best] = 1
+        if parameters.topK > 0, parameters.topK < scores.count {
+            Selection.keep(&scores) { _, count in count >= parameters.topK }
+        }
+        if parameters.topP < 1 {
+            let target = parameters.topP * scores.reduce(0, +)
+            Selection.keep(&scores) { mass, _ in mass >= target }
+        }
+        let total = scores.reduce(0, +)
+        let point = draws.uniform(at: UInt64(count)) * total
+        var sum = 0.0
+        var last = best
+        for index in scores.indices where scores[index] > 0 {
+            sum += scores[index]
+            last = index
+            if point < sum { break }
+        }
+        return last
+    }
+
+    private func tell(_ choice: inout Choice, _ wanted: Int, _ logits: [Float]) {
+        guard let highest = logits.max() else { return }
+        let logSum = log(logits.reduce(0.0) { $0 + exp(Double($1 - highest)) })
+        func logprob(_ token: Int) -> Double { Double(logits[token] - highest) - logSum }
+        choice.logprob = logprob(Int(choice.token))
+        // At most 20: a short ordered list beats a sort of the vocabulary.
+        var top: [Int] = []
+        for token in logits.indices {
+            if top.count == wanted {
+                guard let last = top.last, logits[token] > logits[last] else { continue }
+                top.removeLast()
+            }
+            let place = top.firstIndex { logits[$0] < logits[token] } ?? top.count
+            top.insert(token, at: place)
+        }
+        choice.top = top.map { Probability(token: Int32($0), logprob: logprob($0)) }
+    }
+}
+
+/// Keeps the greatest weights until enough are kept.
+enum Selection {
+    /// Sets to 0 all weights but the fewest greatest for which `isEnough` holds of their sum and count; of equal weights
+    /// the lower index goes first.
+    ///
+    /// - Complexity: O(n) expected, by partitioning around pivots drawn from a fixed stream.
+    static func keep(_ weights: inout [Double], until isEnough: (Double, Int) -> Bool) {
+        var candidates = weights.indices.filter { weights[$0] > 0 }
+        guard !candidates.isEmpty else { return }
+        func precedes(_ a: Int, _ b: Int) -> Bool {
+            weights[a] > weights[b] || (weights[a] == weights[b] && a < b)
+        }
+        var (low, high) = (0, candidates.count)
+        var mass = 0.0
+        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+        // All before `low` are kept and not enough; all from `high` on are not needed.
+        while high - low > 1 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            candidates.swapAt(low + Int((state >> 33) % UInt64(high - low)), high - 1)
+            let pivot = candidates[high - 1]
+            var middle = low
+            var part = 0.0
+            for index in low..<(high - 1) where precedes(candidates[index], pivot) {
+                candidates.swapAt(index, middle)
+                part += weights[candidates[middle]]
+                middle += 1
+            }
+            candidates.swapAt(middle, high - 1)
+            if middle > low, isEnough(mass + part, middle) {
+                high = middle
+            } else if isEnough(mass + part + weights[pivot], middle + 1) {
+                high = middle + 1
+                break
+            } else {
+                mass += part + weights[pivot]
+                low = middle + 1
+            }
+        }
+        for index in candidates[high...] { weights[index] = 0 }
+    }
+}
