@@ -43,7 +43,10 @@ struct MetricsPageTests {
             ("a one", "line 1 of the metrics page has the value 'one', which is no number"),
             ("a", "line 1 of the metrics page has the value '', which is no number"),
             ("a{x=1} 2", labels), ("a{x=\"1\" 2", labels), ("a{x=\"1\",x=\"2\"} 2", labels),
-            ("a 1 soon", "line 1 of the metrics page has the timestamp 'soon', which is no whole number of milliseconds"),
+            (
+                "a 1 soon",
+                "line 1 of the metrics page has the timestamp 'soon', which is no whole number of milliseconds"
+            ),
             (
                 "a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1",
                 "line 2 of the metrics page gives a{x=\"1\",y=\"2\"} a second time"
