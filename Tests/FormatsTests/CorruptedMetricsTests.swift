@@ -139,7 +139,7 @@ private enum Corruption: CaseIterable {
         case .restarting: return EnginePage(scrape: scrape % 3, isBusy: false).text
         case .renamed: lines[line] = "x" + lines[line]
         case .gone: lines.remove(at: line)
-        case .cut: return String(page.prefix(random.uniform(below: page.count - 4)))
+        case .cut: return String(page.prefix(random.uniform(below: page.count - 1)))
         case .overwritten:
             let noise = (0..<8).map { _ in UInt8(truncatingIfNeeded: random.uniform(below: 256)) }
             lines[line] = String(decoding: noise, as: UTF8.self) + lines[line].dropFirst(8)

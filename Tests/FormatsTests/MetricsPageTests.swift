@@ -7,7 +7,7 @@ import Units
 
 @Suite("Metrics pages")
 struct MetricsPageTests {
-    private func page(_ text: String) throws -> MetricsPage { try MetricsPage(Array(text.utf8)) }
+    private func page(_ text: String) throws -> MetricsPage { try MetricsPage(Array((text + "\n").utf8)) }
 
     private func sample(_ page: MetricsPage) throws -> ReplicaSample {
         try ReplicaSample(page, pool: PoolID("chat"), replica: ReplicaID(1), time: .epoch)
@@ -56,6 +56,12 @@ struct MetricsPageTests {
     func refused(text: String, message: String) {
         let error = #expect(throws: MetricsPageError.self) { try page(text) }
         #expect(error?.description == message)
+    }
+
+    @Test("A page whose last line does not end was cut off")
+    func cutOff() {
+        let error = #expect(throws: MetricsPageError.self) { try MetricsPage(Array("a 1\nb 27".utf8)) }
+        #expect(error?.description == "line 2 of the metrics page has no end: the page was cut off")
     }
 
     @Test("Histograms are added up over their series, and those that do not fit together are none")

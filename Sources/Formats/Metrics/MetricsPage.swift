@@ -24,7 +24,10 @@ public struct MetricsPage: Sendable {
         guard bytes.count <= Self.maximumBytes else { throw MetricsPageError(line: 0, reason: .tooLarge) }
         var seen: Set<String> = []
         var line = 0
-        for text in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        // The format ends every line; a number that is cut off would be another number.
+        guard lines.last?.isEmpty ?? true else { throw MetricsPageError(line: lines.count, reason: .cutOff) }
+        for text in lines {
             line += 1
             var scanner = MetricLineScanner(text)
             do throws(MetricLineScanner.Refusal) {
@@ -75,6 +78,7 @@ public struct MetricsPage: Sendable {
 public struct MetricsPageError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Reason: Hashable, Sendable {
         case tooLarge
+        case cutOff
         case noName
         case badLabels
         case badValue(String)
@@ -91,6 +95,7 @@ public struct MetricsPageError: Error, Hashable, Sendable, CustomStringConvertib
         let what =
             switch reason {
             case .tooLarge: "is larger than \(MetricsPage.maximumBytes >> 20) MiB"
+            case .cutOff: "has no end: the page was cut off"
             case .noName: "does not begin with a metric's name"
             case .badLabels: "has labels that are not name=\"value\" pairs in braces"
             case .badValue(let text): "has the value '\(text)', which is no number"
