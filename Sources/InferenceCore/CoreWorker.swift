@@ -17,7 +17,6 @@ public struct CoreWorker {
 
     public let decoder: TransformerDecoder
     public private(set) var batcher: Batcher
-    private(set) var tables: BlockTables
     /// What is in the batcher's slots.
     private var requests: [Request?] = []
     private(set) var slots: [RequestID: SequenceSlot] = [:]
@@ -33,6 +32,7 @@ public struct CoreWorker {
         var tokens: [Int32]
         var promptTokens: Int
         var sampler: Sampler
+        var names: BlockNames
     }
 
     /// A row of the step's logits that gives a sequence its next token.
@@ -49,8 +49,7 @@ public struct CoreWorker {
         precondition(configuration.totalBlocks <= decoder.kvBlocks, "\(configuration.totalBlocks) KV blocks")
         precondition(configuration.maxContext <= decoder.maxContext, "a context of \(configuration.maxContext) tokens")
         self.decoder = decoder
-        batcher = Batcher(configuration: configuration)
-        tables = BlockTables(configuration: configuration)
+        batcher = Batcher(configuration: configuration, numbered: true)
     }
 
     // MARK: - Requests come and go
@@ -60,17 +59,24 @@ public struct CoreWorker {
     /// - Throws: ``CoreRequestError`` for a request that can never run.
     public mutating func submit(_ request: CoreRequest) throws(CoreRequestError) -> RequestID {
         try check(request)
-        let slot = batcher.submit(promptTokens: request.tokens.count, priority: request.priority)
+        let most = request.tokens.count + request.sampling.maxTokens
+        var names = BlockNames(salt: request.cacheSalt)
+        var known: [BlockName] = []
+        if batcher.configuration.prefixCaching {
+            while let name = names.next(of: request.tokens) { known.append(name) }
+        }
+        let slot = batcher.submit(
+            promptTokens: request.tokens.count, priority: request.priority, maxTokens: most, names: known)
         while requests.count <= slot { requests.append(nil) }
         let id = submitted
         submitted += 1
         slots[id] = slot
         var tokens = request.tokens
         // Room for the answer as well, so that no step has to find it.
-        tokens.reserveCapacity(tokens.count + request.sampling.maxTokens)
+        tokens.reserveCapacity(most)
         requests[slot] = Request(
             id: id, tokens: tokens, promptTokens: tokens.count,
-            sampler: Sampler(request.sampling, prompt: request.tokens))
+            sampler: Sampler(request.sampling, prompt: request.tokens), names: names)
         return id
     }
 
@@ -109,7 +115,6 @@ public struct CoreWorker {
 
     private mutating func remove(_ slot: SequenceSlot) {
         batcher.cancel(slot)
-        tables.release(slot)
         slots[requests[slot]!.id] = nil
         requests[slot] = nil
     }
@@ -134,34 +139,30 @@ public struct CoreWorker {
         let plan = batcher.nextStep()
         report.clear()
         report.features = plan.features
-        for slot in batcher.preempted {
-            tables.release(slot)
-            report.preempted.append(requests[slot]!.id)
-        }
+        for slot in batcher.preempted { report.preempted.append(requests[slot]!.id) }
         guard !plan.isEmpty else { return nil }
         for slot in batcher.admitted {
             report.admitted.append(.init(request: requests[slot]!.id, cachedTokens: batcher.context(of: slot)))
         }
         schedule()
         decoder.step(entries)
-        // Before tables and tokens change: a second holder would make them be copied.
+        // Before blocks and tokens change: a second holder would make them be copied.
         entries.removeAll(keepingCapacity: true)
         batcher.advance(steps: 1)
         for producer in producers { produce(producer) }
         return report
     }
 
-    /// Gives each sequence of the planned step its blocks, and lists what the decoder computes.
+    /// Lists what the decoder computes in the planned step.
     private mutating func schedule() {
         producers.removeAll(keepingCapacity: true)
         batcher.forEachScheduled { slot, start, count, producesToken in
-            tables.reserve(slot, tokens: start + count)
             if producesToken { producers.append(Producer(row: entries.count, slot: slot)) }
             // A chunk that does not end its prompt gets logits too, and nobody reads them: vLLM does the same, and it
             // keeps the cost of a step a matter of its token counts.
             entries.append(
                 StepEntry(
-                    blocks: tables.blocks(of: slot), start: start,
+                    blocks: batcher.blocks(of: slot), start: start,
                     tokens: requests[slot]!.tokens[start..<(start + count)]))
         }
     }
@@ -172,7 +173,7 @@ public struct CoreWorker {
         let id = requests[slot]!.id
         do throws(SamplingError) {
             let choice = try requests[slot]!.sampler.next(decoder.logits(ofRow: producer.row))
-            requests[slot]!.tokens.append(choice.token)
+            append(choice.token, to: slot)
             report.produced.append(.init(request: id, choice: choice))
             guard let end = end(of: slot, after: choice.token) else { return }
             report.finished.append(.init(request: id, end: end))
@@ -180,6 +181,14 @@ public struct CoreWorker {
             report.finished.append(.init(request: id, end: .failed(error)))
         }
         remove(slot)
+    }
+
+    private mutating func append(_ token: Int32, to slot: SequenceSlot) {
+        requests[slot]!.tokens.append(token)
+        guard batcher.configuration.prefixCaching,
+            let name = requests[slot]!.names.next(of: requests[slot]!.tokens)
+        else { return }
+        batcher.append(name, to: slot)
     }
 
     private func end(of slot: SequenceSlot, after token: Int32) -> CoreStepReport.End? {

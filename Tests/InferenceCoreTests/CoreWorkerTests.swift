@@ -104,14 +104,14 @@ struct CoreWorkerTests {
                 guard generator.uniform(below: 6) == 0, !alive.isEmpty else { continue }
                 let victim = alive.sorted()[generator.uniform(below: alive.count)]
                 let slot = try #require(worker.slots[victim])
-                let (free, held) = (worker.tables.freeCount, worker.tables.blocks(of: slot).count)
+                let (free, held) = (worker.batcher.freeBlocks, worker.batcher.blocks(of: slot).count)
                 #expect(worker.cancel(victim) && !worker.cancel(victim), "seed \(seed)")
-                #expect(worker.tables.freeCount == free + held, "seed \(seed)")
+                #expect(worker.batcher.freeBlocks == free + held, "seed \(seed)")
                 alive.remove(victim)
                 ids[victim] = nil
             }
             #expect(worker.isIdle && worker.runningCount == 0 && worker.waitingCount == 0, "seed \(seed)")
-            #expect(worker.batcher.freeBlocks == 14 && worker.tables.freeCount == 14, "seed \(seed)")
+            #expect(worker.batcher.freeBlocks == 14, "seed \(seed)")
             for (id, index) in ids {
                 #expect(tokens[id] == Self.alone[index], "seed \(seed), request \(index)")
                 #expect(worker.output(of: id) == nil && !worker.finish(id))
