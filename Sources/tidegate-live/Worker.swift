@@ -84,8 +84,43 @@ struct ModelArguments: ParsableArguments {
     func load(scheduler: SchedulerArguments, output: EventOutput) throws -> (EngineLoop, ServedModel) {
         switch executor {
         case .emulated: try loadEmulated(scheduler, output)
-        case .core: throw ExitCode.unavailable
+        case .core: try loadCore(scheduler, output)
         }
+    }
+
+    private func loadCore(
+        _ scheduler: SchedulerArguments, _ output: EventOutput
+    ) throws -> (EngineLoop, ServedModel) {
+        let name = model ?? ModelPreset.demo15M.name
+        let model: CoreModel
+        if let preset = ModelPreset.named(name) {
+            model = CoreModel(preset: preset)
+        } else {
+            guard FileManager.default.fileExists(atPath: name) else {
+                output.alert(
+                    """
+                    \(name): error: there is no such model
+                        give a folder with config.json and safetensors, a .gguf file, or a preset: \
+                    \(ModelPreset.all.map(\.name).joined(separator: ", "))
+                    """)
+                throw ExitCode.missingInput
+            }
+            do {
+                model = try CoreModel(path: name)
+            } catch {
+                output.alert("error: \(error)")
+                throw ExitCode.badData
+            }
+        }
+        let sequences = 64
+        // More than every sequence at its longest needs would never be used.
+        let most = (scheduler.maxNumSeqs ?? sequences) * model.configuration.maxContext
+        let limits = try scheduler.limits(
+            kvTokens: min(most, max(1, (1 << 30) / model.bytesPerBlock) * 16),
+            maxContext: model.configuration.maxContext, maxSequences: sequences, maxBatchedTokens: 512,
+            prefixCaching: !scheduler.noPrefixCaching)
+        let loop = model.loop(limits: limits, maxQueue: scheduler.maxQueue)
+        return (loop, model.served(as: servedModelName, maxContext: limits.maxContext))
     }
 
     private func loadEmulated(
@@ -124,6 +159,8 @@ struct SchedulerArguments: ParsableArguments {
     var kvTokens: Int?
     @Option(help: "The longest context, prompt and output together. The model's without it.")
     var maxModelLen: Int?
+    @Flag(help: "Core: compute every prompt anew, without the cached blocks of earlier ones.")
+    var noPrefixCaching = false
     @Option(help: "Prompts that may wait beside those that run; more get 429.")
     var maxQueue = 1024
 
@@ -141,7 +178,8 @@ struct SchedulerArguments: ParsableArguments {
 
     /// - Throws: A `ValidationError` when the limits contradict each other.
     func limits(
-        kvTokens defaultTokens: Int, maxContext: Int, maxSequences: Int, maxBatchedTokens: Int
+        kvTokens defaultTokens: Int, maxContext: Int, maxSequences: Int, maxBatchedTokens: Int,
+        prefixCaching: Bool = false
     ) throws -> BatcherConfiguration {
         let blockSize = 16
         let blocks = kvBlocks ?? (kvTokens ?? defaultTokens) / blockSize
@@ -158,7 +196,7 @@ struct SchedulerArguments: ParsableArguments {
         guard context >= 2 else { throw ValidationError("a context of \(context) tokens holds no prompt and answer") }
         return BatcherConfiguration(
             maxBatchedTokens: tokens, maxSequences: sequences, blockSize: blockSize, totalBlocks: blocks,
-            maxContext: context)
+            maxContext: context, prefixCaching: prefixCaching)
     }
 }
 

@@ -37,7 +37,7 @@ struct CompletionCall: Sendable {
         let ownPriority = try fields.integer("priority")
         template.priority = priority ?? ownPriority ?? 0
         template.cacheSalt = try fields.string("cache_salt") ?? ""
-        template.sampling = try Self.sampling(fields)
+        template.sampling = try Self.sampling(fields, model: model)
         template.maxTokens = try Self.maxTokens(fields, kind: kind, model: model)
         requests = []
         for prompt in prompts {
@@ -171,7 +171,9 @@ struct CompletionCall: Sendable {
         }
     }
 
-    private static func sampling(_ fields: RequestFields) throws(APIError) -> SamplingParameters {
+    private static func sampling(
+        _ fields: RequestFields, model: ServedModel
+    ) throws(APIError) -> SamplingParameters {
         var sampling = SamplingParameters()
         sampling.temperature = try fields.number("temperature") ?? 1
         sampling.topP = try fields.number("top_p") ?? 1
@@ -187,6 +189,10 @@ struct CompletionCall: Sendable {
             try fields.integer("seed").map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0 ... .max)
         if let problem = sampling.problem {
             throw .invalid("'\(problem.field)' \(problem.text)", param: problem.field)
+        }
+        if let count = model.vocabulary, let token = sampling.logitBias.keys.first(where: { $0 < 0 || $0 >= count }) {
+            throw .invalid(
+                "'logit_bias' names token \(token), and the model has 0 to \(count - 1)", param: "logit_bias")
         }
         return sampling
     }

@@ -30,6 +30,15 @@ public struct ServedModel: Sendable {
     /// Whether the engine only plays a model: then lengths that a client leaves open are drawn.
     var isEmulated: Bool { if case .counted = prompts { true } else { false } }
 
+    /// Tokens that the model has; `nil` where no token means anything.
+    var vocabulary: Int? {
+        switch prompts {
+        case .tokenizer(let tokenizer, _): tokenizer.vocabulary
+        case .bytes(let count): count
+        case .counted: nil
+        }
+    }
+
     func prompt(text: String) -> GenerationRequest.Prompt {
         switch prompts {
         case .tokenizer(let tokenizer, _): .tokens(tokenizer.encode(text))
@@ -40,12 +49,7 @@ public struct ServedModel: Sendable {
 
     /// - Throws: An error when a number is no token of the model.
     func prompt(tokens: [Int], param: String) throws(APIError) -> GenerationRequest.Prompt {
-        let vocabulary: Int
-        switch prompts {
-        case .tokenizer(let tokenizer, _): vocabulary = tokenizer.vocabulary
-        case .bytes(let count): vocabulary = count
-        case .counted: return .length(tokens.count)
-        }
+        guard let vocabulary else { return .length(tokens.count) }
         if let wrong = tokens.first(where: { $0 < 0 || $0 >= vocabulary }) {
             throw .invalid("'\(param)' names token \(wrong), and the model has 0 to \(vocabulary - 1)", param: param)
         }

@@ -6,14 +6,16 @@ import Units
 ///
 /// Not `Sendable`, and need not be: `EngineLoop` makes it on its own thread and never lets it leave.
 protocol Engine {
-    /// A request while it is in the engine; given again after it has ended.
+    /// A request while it is in the engine.
     typealias Ticket = Int
 
     var limits: BatcherConfiguration { get }
     var gauges: EngineGauges { get }
 
     /// Adds a request to the waiting ones. The prompt has at least one token and fits the context with one more.
-    mutating func submit(_ request: GenerationRequest) -> Ticket
+    ///
+    /// - Throws: When the engine cannot take it, for a reason that its limits do not tell.
+    mutating func submit(_ request: GenerationRequest) throws -> Ticket
 
     /// Takes out a request between two steps and frees its blocks.
     mutating func cancel(_ ticket: Ticket)

@@ -22,8 +22,7 @@ struct EngineDriver {
     }
 
     private var engine: any Engine
-    /// By ticket.
-    private var entries: [Entry?] = []
+    private var entries: [Engine.Ticket: Entry] = [:]
     /// Tickets of each request, so that it can be cancelled as a whole.
     private var tickets: [ObjectIdentifier: [Engine.Ticket]] = [:]
     private var outcome = StepOutcome()
@@ -56,11 +55,17 @@ struct EngineDriver {
     }
 
     private mutating func submit(_ submission: EngineLoop.Submission) {
-        let ticket = engine.submit(submission.request)
-        while entries.count <= ticket { entries.append(nil) }
+        let tokens = submission.request.prompt.count
+        guard let ticket = try? engine.submit(submission.request) else {
+            ended += 1
+            observations.append(.end(.error, e2e: 0, tpot: nil, promptTokens: tokens, tokens: 0))
+            let event = Generation.Event(prompt: submission.prompt, text: "", tokens: 0, finish: .error)
+            deliveries.append((submission.generation, event))
+            return
+        }
         entries[ticket] = Entry(
-            generation: submission.generation, prompt: submission.prompt,
-            promptTokens: submission.request.prompt.count, arrival: submission.arrival)
+            generation: submission.generation, prompt: submission.prompt, promptTokens: tokens,
+            arrival: submission.arrival)
         tickets[ObjectIdentifier(submission.generation), default: []].append(ticket)
     }
 
@@ -113,8 +118,7 @@ struct EngineDriver {
 
     /// Everything in the engine ends without having finished.
     mutating func abandon() {
-        for ticket in entries.indices {
-            guard let entry = entries[ticket] else { continue }
+        for (ticket, entry) in entries {
             engine.cancel(ticket)
             deliveries.append((entry.generation, .init(prompt: entry.prompt, text: "", tokens: 0, finish: .abort)))
             end(ticket, .abort, at: MonotonicTime.now)
