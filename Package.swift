@@ -7,6 +7,16 @@ import PackageDescription
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let server = [
+    Target.Dependency.product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "HummingbirdCore", package: "hummingbird"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    .product(name: "Logging", package: "swift-log"),
+]
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 // The kernel's replicas are owned by their pools alone, and one thread at a time plays a pool, so the run-time check
@@ -20,12 +30,21 @@ let values: [Target.Dependency] = [
 
 let package = Package(
     name: "tidegate",
-    products: [.executable(name: "tidegate", targets: ["tidegate"])],
+    products: [
+        .executable(name: "tidegate", targets: ["tidegate"]),
+        .executable(name: "tidegate-live", targets: ["tidegate-live"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         // System libraries. GSL brings its own reference CBLAS: nothing here multiplies large matrices through it.
@@ -74,6 +93,15 @@ let package = Package(
                 "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
             ]),
 
+        // The live plane: sockets and clocks. An executable of its own, so that what only simulates builds without NIO.
+        .target(name: "CLinux"),
+        .target(
+            name: "Live",
+            dependencies: values + ["CLinux", "InferenceCore", "Formats"] + server),
+        .executableTarget(
+            name: "tidegate-live",
+            dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
+
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
 
@@ -84,6 +112,7 @@ let package = Package(
             name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units"],
             exclude: ["oracle.py"]),
         .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "LiveTests", dependencies: values + ["Live", "InferenceCore"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),

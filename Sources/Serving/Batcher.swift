@@ -75,12 +75,23 @@ public struct Batcher: Sendable {
     private var planned: Int64 = 0
     /// The prefix cache, where there is one: in an array, so that a batcher without stays small.
     private var caches: [PrefixCache] = []
+    /// The blocks by number, where somebody computes: in an array for the same reason.
+    private var pools: [BlockPool] = []
+    /// Whether a sequence's blocks are more than a count.
+    private let knowsBlocks: Bool
 
-    public init(configuration: BatcherConfiguration) {
+    /// - Parameter numbered: Whether blocks have numbers, ``blocks(of:)``, which a core needs and a simulator does not. Each
+    ///   step is then planned by itself.
+    public init(configuration: BatcherConfiguration, numbered: Bool = false) {
         self.configuration = configuration
+        knowsBlocks = configuration.prefixCaching || numbered
         freeBlocks = configuration.totalBlocks
         residues = Array(repeating: 0, count: configuration.blockSize)
-        if configuration.prefixCaching { caches = [PrefixCache(blockSize: configuration.blockSize)] }
+        if numbered {
+            pools = [BlockPool(blockSize: configuration.blockSize, blocks: configuration.totalBlocks)]
+        } else if configuration.prefixCaching {
+            caches = [PrefixCache(blockSize: configuration.blockSize)]
+        }
     }
 
     // MARK: - Sequences come and go
@@ -94,6 +105,27 @@ public struct Batcher: Sendable {
     public mutating func submit(
         promptTokens: Int, priority: Int = 0, content: PromptContent = .none
     ) -> SequenceSlot {
+        let slot = enqueue(promptTokens: promptTokens, priority: priority)
+        if !caches.isEmpty { caches[0].submit(slot, content, promptTokens: promptTokens) }
+        if !pools.isEmpty { pools[0].submit(slot, names: [], tokens: promptTokens) }
+        return slot
+    }
+
+    /// Adds a sequence whose tokens are known to the waiting ones.
+    ///
+    /// - Parameters:
+    ///   - maxTokens: The most tokens it will have, the prompt included: room for them is made now.
+    ///   - names: Of the prompt's whole blocks, where a prefix cache may find them; none otherwise.
+    /// - Precondition: blocks are numbered.
+    public mutating func submit(
+        promptTokens: Int, priority: Int = 0, maxTokens: Int, names: [BlockName]
+    ) -> SequenceSlot {
+        let slot = enqueue(promptTokens: promptTokens, priority: priority)
+        pools[0].submit(slot, names: names, tokens: maxTokens)
+        return slot
+    }
+
+    private mutating func enqueue(promptTokens: Int, priority: Int) -> SequenceSlot {
         precondition(
             promptTokens >= 1 && promptTokens < configuration.maxContext,
             "a prompt of \(promptTokens) tokens in a context of \(configuration.maxContext)")
@@ -106,7 +138,6 @@ public struct Batcher: Sendable {
             slot = sequences.count
             sequences.append(sequence)
         }
-        if configuration.prefixCaching { caches[0].submit(slot, content, promptTokens: promptTokens) }
         lanes[lane(for: priority)].queue.append(slot)
         waitingCount += 1
         return slot
@@ -116,7 +147,13 @@ public struct Batcher: Sendable {
     /// While one prompt takes the whole budget, none can.
     public var admitsMore: Bool { runningCount < configuration.maxSequences && !isBudgetTaken }
 
-    /// Takes out a running sequence that has all its tokens, and frees its blocks: with a prefix cache, at `nextStep`.
+    /// Tells the name of the next whole block of a sequence, when its answer has filled one.
+    ///
+    /// - Precondition: blocks are numbered.
+    public mutating func append(_ name: BlockName, to slot: SequenceSlot) { pools[0].append(name, to: slot) }
+
+    /// Takes out a running sequence that has all its tokens, and frees its blocks: with a prefix cache whose blocks are not
+    /// numbered, at `nextStep`.
     ///
     /// - Precondition: no step is planned and unfinished.
     public mutating func finish(_ slot: SequenceSlot) {
@@ -166,11 +203,21 @@ public struct Batcher: Sendable {
         return configuration.blocks(for: computed + planned) - (cache?.namedBlocks(of: slot) ?? 0)
     }
 
+    /// The numbers of a running sequence's blocks, in order of its tokens: token i lies in block `i / blockSize` at offset
+    /// `i % blockSize`. In `nextStep` they come to suffice for the step; none for a sequence that waits.
+    ///
+    /// - Precondition: blocks are numbered.
+    public func blocks(of slot: SequenceSlot) -> [Int] { pools[0].blocks(of: slot) }
+
     /// What prompts found in the prefix cache; `nil` without one.
-    public var prefixCache: PrefixCacheCounts? { configuration.prefixCaching ? caches[0].counts : nil }
+    public var prefixCache: PrefixCacheCounts? {
+        configuration.prefixCaching ? pools.first?.counts ?? caches[0].counts : nil
+    }
 
     /// The cache itself, for tests; `nil` without one.
     var cache: PrefixCache? { caches.first }
+    /// The numbered blocks, for tests.
+    var pool: BlockPool? { pools.first }
 
     /// Used over all blocks; one that is cached and that nobody holds counts as free. Range: 0...1.
     public var kvUtilization: Double {
@@ -188,9 +235,10 @@ public struct Batcher: Sendable {
         if !preempted.isEmpty { preempted.removeAll(keepingCapacity: true) }
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
-        if configuration.prefixCaching { caches[0].settleDepartures(free: &freeBlocks) }
+        if knowsBlocks { settleDepartures() }
         while residues[turn] > freeBlocks { preemptLast() }
         freeBlocks -= residues[turn]
+        if !pools.isEmpty { takeNextBlocks() }
 
         var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
         var budget = configuration.maxBatchedTokens - decodeCount
@@ -210,7 +258,7 @@ public struct Batcher: Sendable {
         isBudgetTaken = partial != Sequence.none && partialChunk == wholeBudget
         if features.isDecodeOnly && decodeCount == 0 { return StepPlan(features: features, equalSteps: 0) }
         // After a preemption the next step may admit, so this one is not repeated.
-        planned = preempted.isEmpty ? 1 + stepsLike(features, limit: limit - 1) : 1
+        planned = preempted.isEmpty && pools.isEmpty ? 1 + stepsLike(features, limit: limit - 1) : 1
         return StepPlan(features: features, equalSteps: planned)
     }
 
@@ -287,9 +335,7 @@ public struct Batcher: Sendable {
     /// - Returns: Its tokens that are computed already; `nil` when too few blocks are free.
     @inline(__always)
     private mutating func takeBlocks(_ blocks: Int, for slot: SequenceSlot, tokens: Int) -> Int? {
-        if configuration.prefixCaching {
-            return caches[0].admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks)
-        }
+        if knowsBlocks { return admit(slot, tokens: tokens, blocks: blocks) }
         guard blocks <= freeBlocks else { return nil }
         freeBlocks -= blocks
         return 0
@@ -323,7 +369,7 @@ public struct Batcher: Sendable {
     @inline(__always)
     private mutating func finishChunk(of slot: SequenceSlot, steps: Int) {
         sequences[slot].computed += chunk(of: slot) * steps
-        if configuration.prefixCaching { caches[0].complete(slot, tokens: sequences[slot].computed, free: &freeBlocks) }
+        if knowsBlocks { complete(slot, tokens: sequences[slot].computed) }
         guard sequences[slot].computed == sequences[slot].target else { return }
         if partial == slot { partial = Sequence.none }
         sequences[slot].state = .decoding
@@ -386,7 +432,7 @@ public struct Batcher: Sendable {
         }
         let generated = generatedTokens(of: victim)
         removeFromRunning(victim)
-        if configuration.prefixCaching { caches[0].settleDepartures(free: &freeBlocks) }
+        if knowsBlocks { settleDepartures() }
         sequences[victim].generated = generated
         sequences[victim].computed = 0
         sequences[victim].state = .waiting
@@ -434,11 +480,44 @@ public struct Batcher: Sendable {
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
-        if configuration.prefixCaching {
-            caches[0].leave(slot, tokens: tokens, blocks: blocks)
-        } else {
-            freeBlocks += blocks
+        if knowsBlocks { leave(slot, tokens: tokens, blocks: blocks) } else { freeBlocks += blocks }
+    }
+
+    // MARK: - Blocks that are more than a count
+
+    private mutating func settleDepartures() {
+        if pools.isEmpty { caches[0].settleDepartures(free: &freeBlocks) }
+    }
+
+    private mutating func admit(_ slot: SequenceSlot, tokens: Int, blocks: Int) -> Int? {
+        guard !pools.isEmpty else { return caches[0].admit(slot, tokens: tokens, blocks: blocks, free: &freeBlocks) }
+        let found = pools[0].admit(slot, tokens: tokens, blocks: blocks)
+        freeBlocks = pools[0].freeCount
+        return found
+    }
+
+    private mutating func complete(_ slot: SequenceSlot, tokens: Int) {
+        guard !pools.isEmpty else { return caches[0].complete(slot, tokens: tokens, free: &freeBlocks) }
+        pools[0].complete(slot, tokens: tokens)
+        freeBlocks = pools[0].freeCount
+    }
+
+    private mutating func leave(_ slot: SequenceSlot, tokens: Int, blocks: Int) {
+        guard !pools.isEmpty else { return caches[0].leave(slot, tokens: tokens, blocks: blocks) }
+        pools[0].leave(slot, tokens: tokens)
+        freeBlocks = pools[0].freeCount
+    }
+
+    /// Gives each decoding sequence whose blocks are full its next one: those that were taken by count.
+    private mutating func takeNextBlocks() {
+        var slot = head
+        while slot != Sequence.none {
+            if sequences[slot].state == .decoding, context(of: slot) % configuration.blockSize == 0 {
+                pools[0].take(for: slot)
+            }
+            slot = sequences[slot].next
         }
+        precondition(pools[0].freeCount == freeBlocks, "\(pools[0].freeCount) blocks are free, not \(freeBlocks)")
     }
 
     private mutating func recycle(_ slot: SequenceSlot) {

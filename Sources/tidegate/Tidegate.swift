@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 
 @main
 struct Tidegate: AsyncParsableCommand {
@@ -22,11 +23,7 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self,
-            TraceCommand.self,
+            TraceCommand.self, WorkerCommand.self,
             Theory.self, Trust.self, StudySize.self,
         ])
-}
-
-enum Version {
-    static let current = "0.1.0"
 }

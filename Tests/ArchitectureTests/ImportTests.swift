@@ -12,6 +12,10 @@ private let allowed: [String: Set<String>] = {
     let studies = models.union(["Simulation", "Synchronization"])
     // CYaml is libyaml as the package Yams brings it.
     let formats = studies.union(["CZlib", "CYaml"])
+    // The live plane's alone: nothing below it knows a socket.
+    let network: Set = [
+        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOHTTPTypes", "ServiceLifecycle", "Logging",
+    ]
     return [
         "Units": ["CDigest"],
         "Randomness": numbers.union(["CGSL"]),
@@ -30,13 +34,17 @@ private let allowed: [String: Set<String>] = {
         "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
+        "Live": formats.subtracting(["CYaml", "CZlib"]).union(["InferenceCore", "Formats", "CLinux"]).union(network),
     ]
 }()
 
 /// Targets that may use Foundation: what lies above the simulated world, and the core, which reads files.
 private let mayUseFoundation: Set = [
-    "InferenceCore", "Calibration", "Formats", "Store", "Reporting", "tidegate",
+    "InferenceCore", "Calibration", "Formats", "Store", "Reporting", "Live", "tidegate", "tidegate-live",
 ]
+
+/// They wire everything, so the table does not name them. What only simulates must not link the network's libraries.
+private let executables: Set = ["tidegate", "tidegate-live"]
 
 /// The C library, for mathematics and files: no sockets and no clocks, which the next test looks after.
 private let systemModules: Set = ["Glibc", "Musl", "Darwin"]
@@ -66,7 +74,7 @@ struct ImportTests {
     func everyTargetIsKnown() throws {
         let folders = try FileManager.default.contentsOfDirectory(atPath: sources.path)
         let swift = try folders.filter { try !swiftFiles(of: $0).isEmpty }
-        #expect(Set(swift) == Set(allowed.keys).union(["tidegate"]))
+        #expect(Set(swift) == Set(allowed.keys).union(executables))
     }
 
     @Test("A target imports what its line allows", arguments: allowed.keys.sorted())
@@ -82,10 +90,17 @@ struct ImportTests {
         }
     }
 
-    @Test("Only calibration and the executable read a clock")
+    @Test("The executable that only simulates links no network library")
+    func tidegateIsOffline() throws {
+        for file in try swiftFiles(of: "tidegate") {
+            #expect(try !imports(in: file).contains("Live"), "\(file.lastPathComponent) imports Live")
+        }
+    }
+
+    @Test("Only calibration, the live plane and the executables read a clock")
     func clocksStayOutside() throws {
         let clocks = ["ContinuousClock", "SuspendingClock", "clock_gettime", "gettimeofday", "Date()", "Date.now"]
-        for target in allowed.keys.sorted() where target != "Calibration" {
+        for target in allowed.keys.sorted() where target != "Calibration" && target != "Live" {
             for file in try swiftFiles(of: target) {
                 let text = try String(contentsOf: file, encoding: .utf8)
                 for clock in clocks { #expect(!text.contains(clock), "\(file.lastPathComponent) reads \(clock)") }

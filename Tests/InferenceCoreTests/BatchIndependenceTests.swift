@@ -69,23 +69,21 @@ struct BatchIndependenceTests {
     }
 
     @Test("Requests of a busy worker, short of KV blocks, get the tokens that each gets alone")
-    func worker() {
+    func worker() throws {
         let tight = BatcherConfiguration(maxBatchedTokens: 24, maxSequences: 6, totalBlocks: 14, maxContext: 200)
         let decoder = TransformerDecoder(weights: Self.weights, kvBlocks: 14)
         var worker = CoreWorker(decoder: decoder, configuration: tight)
         let prompts = (0..<9).map { Self.prompt($0, length: 9 + 6 * $0) }
-        let requests = prompts.map { worker.submit(tokens: $0, maxTokens: 30) }
-        var preemptions = 0
-        while let report = worker.step() { preemptions += report.preempted.count }
-        #expect(preemptions > 0)
+        let requests = try prompts.map { try worker.submit(CoreRequest(tokens: $0, maxTokens: 30)) }
+        let busy = worker.run()
+        #expect(busy.preemptions > 0)
         #expect(worker.batcher.freeBlocks == 14)
         for (prompt, request) in zip(prompts, requests) {
             var single = CoreWorker(
                 decoder: TransformerDecoder(weights: Self.weights, kvBlocks: 14), configuration: tight)
-            let reference = single.submit(tokens: prompt, maxTokens: 30)
-            while single.step() != nil {}
-            #expect(worker.output(of: request) == single.output(of: reference))
-            #expect(worker.output(of: request).count == 30)
+            let reference = try single.submit(CoreRequest(tokens: prompt, maxTokens: 30))
+            #expect(busy.tokens[request] == single.run().tokens[reference])
+            #expect(busy.tokens[request]?.count == 30)
         }
     }
 }

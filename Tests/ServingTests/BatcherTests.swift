@@ -67,39 +67,6 @@ private struct Drive {
 }
 
 @Suite struct BatcherTests {
-    @Test func `block tables that follow the plans hold exactly the blocks the batcher counts`() throws {
-        var preemptions = 0
-        for seed in 1...UInt64(60) {
-            var drive = Drive(seed: seed)
-            var tables = BlockTables(configuration: drive.limits)
-            for _ in 0..<120 {
-                drive.submitSome()
-                let before = Set(drive.slots)
-                drive.removeSome()
-                for slot in before.subtracting(drive.slots).sorted() { tables.release(slot) }
-                let plan = drive.batcher.nextStep()
-                preemptions += drive.batcher.preempted.count
-                for slot in drive.batcher.preempted { tables.release(slot) }
-                for slot in drive.batcher.admitted { tables.reserve(slot, tokens: target(of: slot, in: drive)) }
-                guard !plan.isEmpty else {
-                    #expect(drive.batcher.waitingCount == 0, "seed \(seed): nothing runs while something waits")
-                    continue
-                }
-                drive.batcher.forEachScheduled { slot, start, count, _ in tables.reserve(slot, tokens: start + count) }
-                try #require(tables.freeCount == drive.batcher.freeBlocks, "seed \(seed)")
-                let held = drive.slots.flatMap { tables.blocks(of: $0) }
-                try #require(Set(held).count == held.count, "seed \(seed): a block has two owners")
-                try #require(held.count + tables.freeCount == drive.limits.totalBlocks, "seed \(seed)")
-                drive.batcher.advance(steps: 1)
-            }
-        }
-        #expect(preemptions > 100)
-    }
-
-    private func target(of slot: SequenceSlot, in drive: Drive) -> Int {
-        drive.inside[slot]!.prompt + drive.batcher.generatedTokens(of: slot)
-    }
-
     @Test func `the sequences of a step are what its features say`() {
         for seed in 1...UInt64(60) {
             var drive = Drive(seed: seed)

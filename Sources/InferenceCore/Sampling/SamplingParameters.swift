@@ -34,6 +34,13 @@ public struct SamplingParameters: Hashable, Sendable {
 
     public init() {}
 
+    /// The most likely token each time.
+    public static let greedy: SamplingParameters = {
+        var parameters = SamplingParameters()
+        parameters.temperature = 0
+        return parameters
+    }()
+
     /// The field that is out of its range, and what it must be; `nil` when all are well.
     public var problem: (field: String, text: String)? {
         if !(temperature >= 0 && temperature <= 100) { return ("temperature", "is \(temperature), not within 0...100") }

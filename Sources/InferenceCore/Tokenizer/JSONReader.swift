@@ -1,27 +1,27 @@
 /// A reader of one JSON text that hands its members over as it meets them, and keeps none of them.
 ///
-/// For tokenizers: a vocabulary of 150,000 names is walked once, a name that comes twice is seen, and what is wrong has
-/// its byte. Nothing is allocated but the strings asked for; nesting deeper than 32 is refused.
-struct JSONReader {
-    struct Failure: Error {
-        var offset: Int
-        var problem: String
+/// For tokenizers and for what clients send: a vocabulary of 150,000 names is walked once, a name that comes twice is
+/// seen, and what is wrong has its byte. Nothing is allocated but the strings asked for; nesting deeper than 32 is refused.
+package struct JSONReader {
+    package struct Failure: Error {
+        package var offset: Int
+        package var problem: String
     }
 
     private let bytes: [UInt8]
     private(set) var offset = 0
     private var depth = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    func failure(_ problem: String) -> Failure { Failure(offset: offset, problem: problem) }
+    package func failure(_ problem: String) -> Failure { Failure(offset: offset, problem: problem) }
 
     private mutating func skipSpace() {
         while offset < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) { offset += 1 }
     }
 
     /// The next byte that is no white space, which stays.
-    mutating func peek() throws(Failure) -> UInt8 {
+    package mutating func peek() throws(Failure) -> UInt8 {
         skipSpace()
         guard offset < bytes.count else { throw failure("ends too early") }
         return bytes[offset]
@@ -39,13 +39,13 @@ struct JSONReader {
     }
 
     /// Nothing but white space may follow.
-    mutating func end() throws(Failure) {
+    package mutating func end() throws(Failure) {
         skipSpace()
         guard offset == bytes.count else { throw failure("goes on after its end") }
     }
 
     /// Calls `body` with each key; it must read the value.
-    mutating func object(_ body: (String, inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+    package mutating func object(_ body: (String, inout JSONReader) throws(Failure) -> Void) throws(Failure) {
         try enter(0x7B)
         if try !takes(0x7D) {
             repeat {
@@ -59,7 +59,7 @@ struct JSONReader {
     }
 
     /// Calls `body` before each element; it must read it.
-    mutating func array(_ body: (inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+    package mutating func array(_ body: (inout JSONReader) throws(Failure) -> Void) throws(Failure) {
         try enter(0x5B)
         if try !takes(0x5D) {
             repeat { try body(&self) } while try takes(0x2C)
@@ -74,7 +74,7 @@ struct JSONReader {
         guard depth <= 32 else { throw failure("is nested too deep") }
     }
 
-    mutating func string() throws(Failure) -> String {
+    package mutating func string() throws(Failure) -> String {
         try take(0x22)
         let start = offset
         while offset < bytes.count, bytes[offset] != 0x22, bytes[offset] != 0x5C, bytes[offset] >= 0x20 { offset += 1 }
@@ -141,7 +141,7 @@ struct JSONReader {
     }
 
     /// A number's own text.
-    private mutating func number() throws(Failure) -> Substring {
+    package mutating func number() throws(Failure) -> Substring {
         _ = try peek()
         let start = offset
         while offset < bytes.count, "+-.eE0123456789".utf8.contains(bytes[offset]) { offset += 1 }
@@ -149,16 +149,18 @@ struct JSONReader {
         return Substring(decoding: bytes[start..<offset], as: UTF8.self)
     }
 
-    mutating func integer() throws(Failure) -> Int {
+    package mutating func integer() throws(Failure) -> Int {
         guard let value = Int(try number()) else { throw failure("has a number that is no whole one") }
         return value
     }
 
-    mutating func bool() throws(Failure) -> Bool {
+    package mutating func bool() throws(Failure) -> Bool {
         let isTrue = try peek() == 0x74
         try word(isTrue ? "true" : "false")
         return isTrue
     }
+
+    package mutating func null() throws(Failure) { try word("null") }
 
     private mutating func word(_ word: StaticString) throws(Failure) {
         let length = word.utf8CodeUnitCount
@@ -182,7 +184,7 @@ struct JSONReader {
             return .array(elements)
         case 0x74, 0x66: return .bool(try bool())
         case 0x6E:
-            try word("null")
+            try null()
             return .null
         default:
             guard let value = Double(try number()) else { throw failure("has a number that is none") }

@@ -1,0 +1,81 @@
+import HTTPTypes
+import Hummingbird
+
+/// The answer to one call while it is being generated: whole, or as a stream of server-sent events.
+struct CompletionAnswer: Sendable {
+    let call: CompletionCall
+    let generation: Generation
+    let presence: ClientPresence
+    let format: CompletionFormat
+    let state: WorkerState
+
+    func whole() async throws -> Response {
+        var choices = [CompletionFormat.Choice](repeating: .init(), count: call.requests.count)
+        var tokens = 0
+        for await event in generation.events {
+            choices[event.prompt].text += event.text
+            choices[event.prompt].finish = event.finish
+            tokens += event.tokens
+            if let error = Self.problem(event.finish) {
+                generation.cancel()
+                throw error
+            }
+        }
+        presence.forget()
+        guard !presence.isGone else { throw APIError.clientGone }
+        let usage = CompletionFormat.Usage(promptTokens: generation.promptTokens, completionTokens: tokens)
+        let body = ByteBuffer(bytes: format.whole(choices, usage))
+        state.end()
+        return Response(status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: body))
+    }
+
+    func stream() -> Response {
+        let headers: HTTPFields = [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"]
+        return Response(
+            status: .ok, headers: headers,
+            body: .init { writer in
+                // Whatever ends the stream, a client that stopped reading too, ends the work for it.
+                defer {
+                    presence.forget()
+                    generation.cancel()
+                    state.end()
+                }
+                try await write(to: &writer)
+                try await writer.finish(nil)
+            })
+    }
+
+    private func write(to writer: inout any ResponseBodyWriter) async throws {
+        var tokens = 0
+        var begun = Set<Int>()
+        for await event in generation.events {
+            if let error = Self.problem(event.finish) {
+                try await writer.write(ByteBuffer(bytes: CompletionFormat.event(error)))
+                return
+            }
+            tokens += event.tokens
+            let piece = format.piece(
+                .init(text: event.text, finish: event.finish), index: event.prompt,
+                isFirst: begun.insert(event.prompt).inserted)
+            try await writer.write(ByteBuffer(bytes: piece))
+        }
+        guard !presence.isGone else { throw APIError.clientGone }
+        var last = CompletionFormat.done
+        if call.includesUsage {
+            last = format.piece(.init(promptTokens: generation.promptTokens, completionTokens: tokens)) + last
+        }
+        try await writer.write(ByteBuffer(bytes: last))
+    }
+
+    /// What a client is told of an end that is none it asked for.
+    private static func problem(_ finish: FinishReason?) -> APIError? {
+        switch finish {
+        case .abort: .unavailable("The worker stopped before the answer was complete", code: "stopped")
+        case .error:
+            APIError(
+                status: .internalServerError, message: "The engine could not go on with this request",
+                type: "server_error", code: "engine_error")
+        case .stop, .length, nil: nil
+        }
+    }
+}

@@ -1,0 +1,11 @@
+import ArgumentParser
+import Formats
+
+/// The live plane's executable. People call `tidegate worker`, which hands over to it: what only simulates stays without
+/// the network's libraries.
+@main
+struct TidegateLive: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tidegate", abstract: "The live plane: processes that serve.", version: Version.current,
+        subcommands: [Worker.self])
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Foundation
+import Live
+import Units
+import UnixSignals
+
+/// A worker as a process: it serves until a signal drains it, and ends with an exit code.
+struct WorkerProcess {
+    let loop: EngineLoop
+    let server: WorkerServer
+    let drainDeadline: TimeSpan
+    let output: EventOutput
+    let address: String
+
+    init(
+        loop: EngineLoop, model: ServedModel, configuration: WorkerServer.Configuration, drainDeadline: TimeSpan,
+        output: EventOutput
+    ) {
+        self.loop = loop
+        self.drainDeadline = drainDeadline
+        self.output = output
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        address = "\(configuration.host):\(configuration.port)"
+        server = WorkerServer(loop: loop, model: model, configuration: configuration) { port in
+            output.tell(
+                "listening", ["url": "http://\(host):\(port)", "port": port, "model": model.name],
+                text: "listening on http://\(host):\(port), model \(model.name)")
+        }
+    }
+
+    /// Serves until it is told to stop.
+    ///
+    /// - Returns: What the shell is told.
+    func run() async throws -> ExitCode {
+        loop.start()
+        let outcome = Task { await drainOnSignal() }
+        let engine = Task { await reportEngine() }
+        do {
+            try await server.run()
+        } catch {
+            output.alert("\(address): error: cannot listen there: \(error)\n    choose another --port, or 0 for any")
+            return .unavailable
+        }
+        engine.cancel()
+        return await outcome.value
+    }
+
+    /// Waits for the first signal and drains; a second one ends the process.
+    private func drainOnSignal() async -> ExitCode {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        var drain: Task<ExitCode, Never>?
+        for await signal in signals {
+            guard drain == nil else { Foundation.exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
+            output.tell(
+                "draining", ["deadline_s": drainDeadline.seconds],
+                text: "draining: no new requests; at most \(drainDeadline). A second signal ends at once")
+            drain = Task { await self.drain() }
+        }
+        return await drain?.value ?? .success
+    }
+
+    private func drain() async -> ExitCode {
+        switch await server.drain(within: drainDeadline) {
+        case .finished:
+            output.tell("drained", ["cut": 0], text: "drained")
+            return .success
+        case .cut(let count):
+            output.tell("drained", ["cut": count], text: "the deadline came: \(count) answers were cut")
+            return .notReached
+        }
+    }
+
+    /// Tells when the engine is ready, and ends the process when it cannot be.
+    private func reportEngine() async {
+        let start = ContinuousClock.now
+        while !Task.isCancelled {
+            switch loop.phase {
+            case .starting: try? await Task.sleep(for: .milliseconds(5))
+            case .ready:
+                let span = ContinuousClock.now - start
+                let seconds = Double(span.components.seconds) + Double(span.components.attoseconds) / 1e18
+                output.tell(
+                    "ready", ["seconds": (seconds * 1000).rounded() / 1000],
+                    text: String(format: "ready after %.2f s", seconds))
+                return
+            case .failed(let problem):
+                output.alert("error: \(problem)")
+                Foundation.exit(ExitCode.badData.rawValue)
+            case .stopped: return
+            }
+        }
+    }
+}

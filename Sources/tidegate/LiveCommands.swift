@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+
+/// `tidegate worker`: handed to the executable of the live plane, which has the network's libraries.
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Serve a model over an OpenAI-compatible API, computed or emulated.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate worker --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["worker"] + arguments) }
+}
+
+/// The executable `tidegate-live`, which lies beside this one.
+enum LivePlane {
+    /// Becomes that executable, with its exit code and signals.
+    ///
+    /// - Throws: `ExitCode.unavailable` when it is not there.
+    static func hand(over arguments: [String]) throws -> Never {
+        let path = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+            .appending(path: "tidegate-live").path
+        let words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        execv(path, words)
+        // Only a failure comes back from there.
+        let reason = String(cString: strerror(errno))
+        Console(isQuiet: false).alert(
+            """
+            tidegate \(arguments.first ?? ""): error: cannot run \(path): \(reason)
+                build it beside this one: swift build --product tidegate-live, with -c release for a release build
+            """)
+        throw ExitCode.unavailable
+    }
+}
