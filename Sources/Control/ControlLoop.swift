@@ -25,6 +25,7 @@ public struct ControlLoop: Sendable {
 
     public mutating func ingest(_ sample: ReplicaSample) { observer.ingest(sample) }
     public mutating func ingest(_ sample: GatewaySample) { observer.ingest(sample) }
+    public mutating func ingest(_ failure: ScrapeFailure) { observer.ingest(failure) }
     public mutating func ingest(_ status: PoolStatus) { observer.ingest(status) }
 
     /// Decides, and numbers what is to be applied.

@@ -43,6 +43,9 @@ public struct PoolObservation: Hashable, Sendable, Codable {
     public var sampleAge: TimeSpan?
     /// Ready replicas without a fresh sample. While it is not 0 the sums above are of the others only.
     public var missingReplicas: Int
+    /// Ready replicas and gateways whose last scrape failed or could not be believed, whose counters started again within the
+    /// window, or that stand still. What is known of them is in the sums above, up to the staleness.
+    public var doubtful: Int
     /// What could be bought, cheapest first.
     public var offerings: [OfferingObservation]
 
@@ -51,7 +54,7 @@ public struct PoolObservation: Hashable, Sendable, Codable {
         appliedGeneration: Int = 0, reachedGeneration: Int = 0, offered: OfferedTraffic? = nil,
         queueDepth: Double? = nil, runningSequences: Double? = nil, kvUtilization: Double? = nil,
         ttft: LatencyQuantiles? = nil, itl: LatencyQuantiles? = nil, sampleAge: TimeSpan? = nil,
-        missingReplicas: Int = 0, offerings: [OfferingObservation] = []
+        missingReplicas: Int = 0, doubtful: Int = 0, offerings: [OfferingObservation] = []
     ) {
         self.pool = pool
         self.ready = ready
@@ -69,6 +72,7 @@ public struct PoolObservation: Hashable, Sendable, Codable {
         self.itl = itl
         self.sampleAge = sampleAge
         self.missingReplicas = missingReplicas
+        self.doubtful = doubtful
         self.offerings = offerings
     }
 }

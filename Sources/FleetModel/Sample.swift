@@ -80,6 +80,20 @@ public struct GatewaySample: Hashable, Sendable, Codable {
     }
 }
 
+/// A scrape that brought no sample: no answer, an error, a page that cannot be read.
+public struct ScrapeFailure: Hashable, Sendable, Codable {
+    public var pool: PoolID
+    /// `nil` for the pool's gateway.
+    public var replica: ReplicaID?
+    public var time: Instant
+
+    public init(pool: PoolID, replica: ReplicaID?, time: Instant) {
+        self.pool = pool
+        self.replica = replica
+        self.time = time
+    }
+}
+
 /// What the actuator knows of a pool without a scrape: phases, offerings and generations.
 public struct PoolStatus: Hashable, Sendable, Codable {
     public var pool: PoolID

@@ -141,13 +141,20 @@ struct ObserverTests {
         let known = observer.observation(at: at(20)).pools[0]
         let refused = [
             sample(20, running: 99, waiting: 99, kv: 0.9), sample(5, running: 99, waiting: 99, kv: 0.9),
-            sample(21, running: .nan, waiting: -1, kv: 1.5, ttft: [5, 4, 6, 7]),
-            sample(22, running: .infinity, waiting: .nan, kv: -0.1, ttft: [.nan, 5, 6, 7]),
-            sample(23, running: nil, waiting: nil, kv: nil),
+            sample(21, running: .nan, waiting: 9, kv: 0.5, ttft: [5, 6, 7, 8]),
+            sample(22, running: 9, waiting: -1, kv: 0.5, ttft: [5, 6, 7, 8]),
+            sample(23, running: 9, waiting: 9, kv: 1.5, ttft: [5, 6, 7, 8]),
+            sample(24, running: 9, waiting: 9, kv: 0.5, ttft: [6, 5, 7, 8]),
+            sample(25, running: 9, waiting: 9, kv: 0.5, ttft: [5, 6, 7, .infinity]),
+            sample(26, running: nil, waiting: 9, kv: 0.5, ttft: [5, 6, 7, 8]),
+            sample(27, running: 9, waiting: 9, kv: nil, ttft: [5, 6, 7, 8]),
         ]
         for sample in refused { observer.ingest(sample) }
         observer.ingest(status(0, ready: [1, 2, 3]))
-        #expect(observer.observation(at: at(20)).pools[0] == known)
+        var seen = observer.observation(at: at(20)).pools[0]
+        #expect(seen.doubtful == 1)
+        seen.doubtful = 0
+        #expect(seen == known)
         #expect(observer.observation(at: at(65)).pools[0].missingReplicas == 0)
         #expect(observer.observation(at: at(66)).pools[0].missingReplicas == 1)
 
@@ -160,16 +167,44 @@ struct ObserverTests {
         #expect(observer.observation(at: at(62)).pools[0].offered?.requests == 10)
     }
 
-    @Test("An absent value does not hide the others of its page")
+    @Test("A value that never was there hides nothing; one that is gone hides its page until the replica starts again")
     func partialPage() throws {
         var observer = Self.observer()
         observer.ingest(status(0, ready: [1]))
-        observer.ingest(sample(0, running: 3, waiting: 2, kv: nil))
+        observer.ingest(sample(0, running: 3, waiting: 2, kv: nil, ttft: [9, 9, 9, 9]))
         let pool = try #require(observer.observation(at: at(0)).pools.first)
         #expect(pool.runningSequences == 3 && pool.kvUtilization == nil && pool.missingReplicas == 0)
-        observer.ingest(sample(40, running: 4, waiting: nil))
-        // Waiting is known from second 0 only.
-        #expect(observer.observation(at: at(40)).pools[0].sampleAge == .seconds(40))
-        #expect(observer.observation(at: at(46)).pools[0].missingReplicas == 1)
+        for time in [Int64(20), 40, 60, 80, 100] {
+            observer.ingest(sample(time, running: 0, waiting: 0, ttft: nil))
+            let pool = observer.observation(at: at(time)).pools[0]
+            #expect(pool.missingReplicas == (time <= 45 ? 0 : 1) && pool.runningSequences != 0, "at \(time)")
+        }
+        // Its counters fall: another process, which may have another page.
+        observer.ingest(sample(120, running: 1, waiting: 0, ttft: [1, 1, 1, 1]))
+        observer.ingest(sample(140, running: 1, waiting: 0, kv: 0.5, ttft: [1, 1, 1, 1]))
+        #expect(observer.observation(at: at(140)).pools[0].runningSequences == 1)
+    }
+
+    @Test("What has started again is doubtful for one window, and what failed until it reports")
+    func doubts() {
+        var observer = Self.observer()
+        observer.ingest(status(0, ready: [1, 2]))
+        for (time, first) in [(Int64(0), 100.0), (30, 110), (60, 3), (90, 8), (120, 9)] {
+            observer.ingest(sample(time, replica: 1, ttft: [first, first, first, first]))
+            observer.ingest(sample(time, replica: 2, ttft: [5, 5, 5, 5]))
+            observer.ingest(gateway(time, requests: time < 90 ? 50 : 1))
+            let doubtful = observer.observation(at: at(time)).pools[0].doubtful
+            // The replica at second 60, the gateway at 90.
+            #expect(doubtful == [0: 0, 30: 0, 60: 1, 90: 2, 120: 1][time], "at \(time)")
+        }
+        #expect(observer.observation(at: at(149)).pools[0].doubtful == 1)
+        #expect(observer.observation(at: at(150)).pools[0].doubtful == 0)
+        observer.ingest(ScrapeFailure(pool: chat, replica: ReplicaID(2), time: at(151)))
+        observer.ingest(ScrapeFailure(pool: chat, replica: ReplicaID(7), time: at(151)))
+        observer.ingest(ScrapeFailure(pool: chat, replica: nil, time: at(151)))
+        #expect(observer.observation(at: at(152)).pools[0].doubtful == 2)
+        observer.ingest(sample(153, replica: 2, ttft: [6, 6, 6, 6]))
+        observer.ingest(gateway(153, requests: 1))
+        #expect(observer.observation(at: at(153)).pools[0].doubtful == 0)
     }
 }

@@ -145,6 +145,8 @@ struct ScalarTests {
         #expect(reason("12", .rate) == "has no unit")
         #expect(reason("-3/s", .rate) == "is negative")
         #expect(reason("nan/s", .rate) == "is no rate")
+        #expect(value("3653d", .duration) == .hours(24 * 3653))
+        #expect(reason("3654d", .duration) == "is longer than ten years")
     }
 
     @Test(

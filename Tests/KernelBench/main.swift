@@ -9,26 +9,28 @@ import Workload
 // The event kernel without files, reports or Foundation, so that valgrind can count what it executes and allocates.
 //
 //     KernelBench world REQUESTS POOLS    one run: POOLS pools of long-context traffic on 54 replicas each
+//     KernelBench loop REQUESTS POOLS     the same without a scrape or a decision before the end
 //     KernelBench hold PENDING EVENTS     the timers alone: each event sets its timer to a later time
 
 let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count == 3, let first = Int64(arguments[arguments.startIndex + 1]),
     let second = Int(arguments[arguments.startIndex + 2])
 else {
-    print("usage: KernelBench world REQUESTS POOLS | hold PENDING EVENTS")
+    print("usage: KernelBench world|loop REQUESTS POOLS | hold PENDING EVENTS")
     throw Usage()
 }
 switch arguments[arguments.startIndex] {
-case "world": try playWorld(requests: first, pools: second)
+case "world": try playWorld(requests: first, pools: second, tick: .minutes(1))
+case "loop": try playWorld(requests: first, pools: second, tick: .hours(24 * 365))
 case "hold": hold(pending: Int(first), events: second)
 default: throw Usage()
 }
 
 struct Usage: Error {}
 
-func playWorld(requests: Int64, pools: Int) throws {
+func playWorld(requests: Int64, pools: Int, tick: TimeSpan) throws {
     let result = try Simulation.run(
-        longContext(requests: requests, pools: pools),
+        longContext(requests: requests, pools: pools, tick: tick),
         policy: PolicyChoice(label: "static", policy: "static", parameters: [:]),
         options: RunOptions(threads: pools > 1 ? 2 : 1))
     print(
@@ -39,7 +41,7 @@ func playWorld(requests: Int64, pools: Int) throws {
         """)
 }
 
-func longContext(requests: Int64, pools count: Int) -> Scenario {
+func longContext(requests: Int64, pools count: Int, tick: TimeSpan) -> Scenario {
     let offering = Offering(provider: "any", instanceType: "octet", zone: "z", capacityType: .onDemand)
     let rate = 18.0
     let ids = (0..<count).map { PoolID("pool-\($0)") }
@@ -68,7 +70,7 @@ func longContext(requests: Int64, pools count: Int) -> Scenario {
                 maxWaitingPerReplica: 1_000, drainDeadline: .minutes(5))
         },
         control: ControlConfiguration(
-            tick: .minutes(1), scrape: .seconds(30), window: .minutes(2), staleness: .seconds(90)),
+            tick: tick, scrape: TimeSpan(nanoseconds: tick.nanoseconds / 2), window: tick * 2, staleness: tick * 2),
         policies: [],
         priceBook: PriceBook(prices: [
             Price(

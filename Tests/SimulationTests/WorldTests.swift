@@ -235,6 +235,16 @@ import Workload
         #expect(once.bill.total + once.bill.total == twice.bill.total)
     }
 
+    @Test func `a loop that looks once in years sees nothing and breaks nothing`() throws {
+        var scenario = Fixture.scenario()
+        scenario.control = ControlConfiguration(
+            tick: .hours(87_600), scrape: .hours(87_600), window: .hours(87_600), staleness: .hours(87_600))
+        let result = try run(scenario)
+        #expect(result.outcomes.completed == result.outcomes.arrived && result.outcomes.arrived > 3000)
+        // One row, and another for what runs on after the traffic has ended.
+        #expect((1...2).contains(result.timeline.count) && result.scaling.decisions <= 1)
+    }
+
     @Test func `an unknown price is an error and never zero`() {
         var scenario = Fixture.scenario()
         scenario.priceBook.prices = []

@@ -18,6 +18,11 @@ struct MeanIntervalTests {
         let bent = try #require(ConfidenceInterval.ofMean(tail, level: 0.9))
         let straight = try #require(ConfidenceInterval.student(tail, level: 0.9))
         #expect(bent.upper > straight.upper && bent.lower > straight.lower)
+        // Outliers on both sides make it wider, and bend nothing.
+        let heavy: [Double] = [-9, 1, -1, 1, -1, 1, -1, 1, -1, 9]
+        let wide = try #require(ConfidenceInterval.ofMean(heavy, level: 0.9))
+        #expect(wide.upper > 1.02 * (try #require(ConfidenceInterval.student(heavy, level: 0.9))).upper)
+        #expect(abs(wide.lower + wide.upper) < 1e-9)
         // Mirrored values give the mirrored interval.
         let mirrored = try #require(ConfidenceInterval.ofMean(tail.map(-), level: 0.9))
         #expect(abs(mirrored.lower + bent.upper) < 1e-9 && abs(mirrored.upper + bent.lower) < 1e-9)
@@ -41,8 +46,8 @@ struct MeanIntervalTests {
             let x = (mean - end) / deviation
             return x + skewness * x * x / 3 + skewness * skewness * x * x * x / 27 + skewness / (6 * n)
         }
-        // t(0.975, 7) of any table.
-        let reach = 2.364624 / n.squareRoot()
+        // Their excess kurtosis is 1.625: 7 / (1 + 1.625 · 7/16) = 4.0913 degrees of freedom. SciPy: t.ppf(0.975, 4.0913).
+        let reach = 2.752174 / n.squareRoot()
         #expect(abs(transformed(interval.lower) - reach) < 1e-6)
         #expect(abs(transformed(interval.upper) + reach) < 1e-6)
     }
@@ -62,8 +67,8 @@ struct MeanIntervalTests {
             if try #require(ConfidenceInterval.student(sample, level: 0.9)).contains(tgamma(2.5)) { straight += 1 }
         }
         #expect(bent > straight + 60, "\(bent) and \(straight) of 3000")
-        // Within three standard deviations of the 90 of 100 that it claims.
-        #expect((2650...2750).contains(bent), "\(bent) of 3000")
+        // It claims 90 of 100; 60,000 samples gave 91.3. Within three standard deviations of that.
+        #expect((2690...2790).contains(bent), "\(bent) of 3000")
     }
 
     @Test("A share stays between 0 and 1, and runs that all kept their promises are not certain")

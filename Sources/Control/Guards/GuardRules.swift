@@ -35,6 +35,8 @@ enum GuardRules {
         let lack: String
         if pool.missingReplicas > 0 {
             lack = "\(pool.missingReplicas) of \(pool.ready) ready replicas did not report"
+        } else if pool.doubtful > 0 {
+            lack = "\(pool.doubtful) replicas or gateways did not report, stand still or have just started again"
         } else if pool.queueDepth == nil {
             lack = "the queue is unknown"
         } else if pool.ready > 0 && pool.runningSequences == nil {

@@ -15,8 +15,10 @@ struct CounterHistory {
 
     /// Adds a reading and forgets what no window needs any more.
     ///
+    /// - Returns: Whether a counter has fallen: whether its process has started again.
     /// - Precondition: `time` is later than any before, and the count of values never changes.
-    mutating func add(_ values: [Double], at time: Instant, window: TimeSpan) {
+    @discardableResult
+    mutating func add(_ values: [Double], at time: Instant, window: TimeSpan) -> Bool {
         let hasReset = !raw.isEmpty && zip(values, raw).contains { $0 < $1 }
         if hasReset {
             if offsets.isEmpty { offsets = [Double](repeating: 0, count: values.count) }
@@ -29,6 +31,7 @@ struct CounterHistory {
         var keep = 0
         while keep + 1 < entries.count, entries[keep + 1].time <= cutoff { keep += 1 }
         if keep > 0 { entries.removeFirst(keep) }
+        return hasReset
     }
 
     /// The newest reading and the one at the start of the window before it.

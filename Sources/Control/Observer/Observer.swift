@@ -18,8 +18,10 @@ public struct ObservedPool: Hashable, Sendable, Codable {
 /// - rates and latency quantiles are of increases over `window`, with counter resets taken out;
 /// - a value older than `staleness` is not used, and a ready replica without fresh running and waiting counts is
 ///   missing;
-/// - a sample that is not newer than its replica's last, and a value that is negative, infinite or not a number, are
-///   refused: what was known stays, and ages;
+/// - a sample that is not newer than its replica's last, that has a value which is negative, infinite or not a number, or
+///   that lacks one which the replica used to give, is refused whole: what was known stays, and ages;
+/// - a replica or gateway whose last scrape failed or was refused, whose counters have fallen within the window, because it
+///   has started again, or that runs sequences without a token more for as long as the staleness, is counted as doubtful;
 /// - a pool is left out until its first status, because its size is then unknown.
 ///
 /// Memory is bounded: per replica the samples of one window, and nothing of replicas that have been silent for longer.
@@ -51,6 +53,12 @@ public struct Observer: Sendable {
     public mutating func ingest(_ sample: GatewaySample) {
         guard let index = index(of: sample.pool) else { return }
         pools[index].takeIn(sample, window: window)
+    }
+
+    /// Takes in that a scrape brought nothing; ignored for a pool that is not observed.
+    public mutating func ingest(_ failure: ScrapeFailure) {
+        guard let index = index(of: failure.pool) else { return }
+        pools[index].takeIn(failure)
     }
 
     /// Takes in what the actuator knows; ignored for a pool that is not observed.

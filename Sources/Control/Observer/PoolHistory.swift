@@ -6,7 +6,9 @@ struct PoolHistory {
     let pool: ObservedPool
     private var status: PoolStatus?
     private var gateway = CounterHistory()
-    private var held: ReplicaHistory.Reading?
+    /// What the gateway's last sample held.
+    private var held: (requests: Double, time: Instant)?
+    private var gatewayDoubt = Doubt()
     /// In order of replica numbers.
     private var replicas: [ReplicaHistory] = []
 
@@ -20,20 +22,34 @@ struct PoolHistory {
 
     mutating func takeIn(_ sample: GatewaySample, window: TimeSpan) {
         if let latest = gateway.latest, sample.time <= latest { return }
-        let counters = [sample.arrivedRequests, sample.arrivedPromptTokens, sample.streamedTokens]
-        guard counters.allSatisfy(\.isUsable) else { return }
-        gateway.add(counters, at: sample.time, window: window)
-        if sample.heldRequests.isUsable {
-            held = ReplicaHistory.Reading(value: sample.heldRequests, time: sample.time)
+        guard sample.isPossible else {
+            gatewayDoubt.failed = sample.time
+            return
         }
+        let counters = [sample.arrivedRequests, sample.arrivedPromptTokens, sample.streamedTokens]
+        if gateway.add(counters, at: sample.time, window: window) { gatewayDoubt.restarted = sample.time }
+        held = (sample.heldRequests, sample.time)
     }
 
     mutating func takeIn(_ sample: ReplicaSample, window: TimeSpan) {
-        let index = index(of: sample.replica)
-        if index == replicas.count || replicas[index].replica != sample.replica {
-            replicas.insert(ReplicaHistory(first: sample), at: index)
+        replicas[place(of: sample.replica)].takeIn(sample, window: window)
+    }
+
+    mutating func takeIn(_ failure: ScrapeFailure) {
+        if let replica = failure.replica {
+            replicas[place(of: replica)].noteFailure(at: failure.time)
+        } else {
+            gatewayDoubt.failed = failure.time
         }
-        replicas[index].takeIn(sample, window: window)
+    }
+
+    /// Where `replica` is, from now on.
+    private mutating func place(of replica: ReplicaID) -> Int {
+        let index = index(of: replica)
+        if index == replicas.count || replicas[index].replica != replica {
+            replicas.insert(ReplicaHistory(replica), at: index)
+        }
+        return index
     }
 
     /// Where `replica` is, or where it would be inserted.
@@ -49,8 +65,7 @@ struct PoolHistory {
 
     /// The pool as a policy may see it; `nil` before its first status, when not even its size is known.
     mutating func observation(at now: Instant, window: TimeSpan, staleness: TimeSpan) -> PoolObservation? {
-        // A replica that has gone leaves with its last sample.
-        replicas.removeAll { now - $0.latest > max(window, staleness) }
+        forget(at: now, after: max(window, staleness))
         guard let status else { return nil }
 
         var observed = PoolObservation(
@@ -66,15 +81,15 @@ struct PoolHistory {
         for id in status.readyReplicas {
             let index = index(of: id)
             guard index < replicas.count, replicas[index].replica == id else { continue }
-            let replica = replicas[index]
-            guard let runs = replica.running?.fresh(at: now, staleness: staleness),
-                let waits = replica.waiting?.fresh(at: now, staleness: staleness)
+            if replicas[index].isDoubtful(at: now, window: window, staleness: staleness) { observed.doubtful += 1 }
+            guard let sample = replicas[index].latest, now - sample.time <= staleness,
+                let runs = sample.runningSequences, let waits = sample.waitingRequests
             else { continue }
             reporting += 1
             running += runs
             waiting += waits
-            oldest = min(oldest, replica.running?.time ?? oldest, replica.waiting?.time ?? oldest)
-            if let used = replica.kvUtilization?.fresh(at: now, staleness: staleness) {
+            oldest = min(oldest, sample.time)
+            if let used = sample.kvUtilization {
                 kvSum += used
                 kvCount += 1
             }
@@ -85,16 +100,28 @@ struct PoolHistory {
             observed.queueDepth = waiting
         }
         if kvCount > 0 { observed.kvUtilization = kvSum / Double(kvCount) }
-        if let held, let fresh = held.fresh(at: now, staleness: staleness) {
+        if let held, now - held.time <= staleness {
             oldest = min(oldest, held.time)
             // With replicas that all keep silent, what the gateway holds is not the queue.
-            if reporting > 0 || status.readyReplicas.isEmpty { observed.queueDepth = waiting + fresh }
+            if reporting > 0 || status.readyReplicas.isEmpty { observed.queueDepth = waiting + held.requests }
+        }
+        if gatewayDoubt.isCast(at: now, window: window, staleness: staleness, latest: gateway.latest) {
+            observed.doubtful += 1
         }
         observed.offered = offered(at: now, window: window, staleness: staleness)
         observed.ttft = quantiles(\.ttft, at: now, staleness: staleness)
         observed.itl = quantiles(\.itl, at: now, staleness: staleness)
         observed.sampleAge = max(.zero, now - oldest)
         return observed
+    }
+
+    /// A replica that has gone leaves with its last sample; one that should report is remembered as it was.
+    private mutating func forget(at now: Instant, after span: TimeSpan) {
+        let ready = status?.readyReplicas ?? []
+        replicas.removeAll { replica in
+            let isSilent = replica.latest.map { now - $0.time > span } ?? true
+            return isSilent && !ready.contains(replica.replica)
+        }
     }
 
     private func offered(at now: Instant, window: TimeSpan, staleness: TimeSpan) -> OfferedTraffic? {

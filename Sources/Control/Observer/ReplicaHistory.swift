@@ -1,41 +1,40 @@
 import FleetModel
 import Units
 
-/// What is known of one replica: its last gauges, each with its age, and its latency histograms over a window.
+/// What is known of one replica: its last sample that can be believed, and its latency histograms over a window.
 struct ReplicaHistory {
-    struct Reading {
-        var value: Double
-        var time: Instant
-
-        func fresh(at now: Instant, staleness: TimeSpan) -> Double? { now - time <= staleness ? value : nil }
-    }
-
     let replica: ReplicaID
-    private(set) var latest: Instant
-    private(set) var running: Reading?
-    private(set) var waiting: Reading?
-    private(set) var kvUtilization: Reading?
+    private(set) var latest: ReplicaSample?
+    private var doubt = Doubt()
     private(set) var ttft = Histogram()
     private(set) var itl = Histogram()
 
-    /// - Parameter sample: the first one, still to be taken in.
-    init(first sample: ReplicaSample) {
-        replica = sample.replica
-        latest = Instant(nanoseconds: .min)
-    }
+    init(_ replica: ReplicaID) { self.replica = replica }
 
-    /// Takes in a sample, unless it is no newer than the last one. A value that is absent or impossible leaves what was
-    /// known, which goes on ageing.
+    /// Takes in a sample that is newer than the last one and whole.
+    ///
+    /// A page with an impossible value, or without one that it used to have, is believed in nothing: what was known stays,
+    /// and goes on ageing. A replica that has started again may have another page.
     mutating func takeIn(_ sample: ReplicaSample, window: TimeSpan) {
-        guard sample.time > latest else { return }
-        latest = sample.time
-        if let value = sample.runningSequences, value.isUsable { running = Reading(value: value, time: sample.time) }
-        if let value = sample.waitingRequests, value.isUsable { waiting = Reading(value: value, time: sample.time) }
-        if let value = sample.kvUtilization, value.isUsable, value <= 1 {
-            kvUtilization = Reading(value: value, time: sample.time)
+        if let latest, sample.time <= latest.time { return }
+        guard sample.isPossible else { return noteFailure(at: sample.time) }
+        if let latest {
+            if sample.hasFallen(below: latest) {
+                doubt.restarted = sample.time
+            } else if sample.lacks(what: latest) {
+                return noteFailure(at: sample.time)
+            }
         }
+        doubt.stuckSince = latest.flatMap { sample.isStuck(since: $0) ? doubt.stuckSince ?? $0.time : nil }
+        latest = sample
         if let counts = sample.ttft { ttft.takeIn(counts, at: sample.time, window: window) }
         if let counts = sample.itl { itl.takeIn(counts, at: sample.time, window: window) }
+    }
+
+    mutating func noteFailure(at time: Instant) { doubt.failed = time }
+
+    func isDoubtful(at now: Instant, window: TimeSpan, staleness: TimeSpan) -> Bool {
+        doubt.isCast(at: now, window: window, staleness: staleness, latest: latest?.time)
     }
 
     /// A histogram's counters, as long as its buckets stay the same.
@@ -44,7 +43,6 @@ struct ReplicaHistory {
         private(set) var history = CounterHistory()
 
         mutating func takeIn(_ counts: BucketCounts, at time: Instant, window: TimeSpan) {
-            guard counts.isUsable else { return }
             if counts.upperBounds != upperBounds {
                 upperBounds = counts.upperBounds
                 history = CounterHistory()
@@ -54,21 +52,21 @@ struct ReplicaHistory {
     }
 }
 
-extension Double {
-    /// Whether a count or a gauge can have this value.
-    var isUsable: Bool { isFinite && self >= 0 }
-}
+/// Why a source of samples may not be believed.
+struct Doubt {
+    /// The last scrape that brought nothing to believe.
+    var failed: Instant?
+    /// When its counters were first seen to have started again.
+    var restarted: Instant?
 
-extension BucketCounts {
-    /// Whether bounds ascend and counts are possible and do not fall from bucket to bucket.
-    fileprivate var isUsable: Bool {
-        var previous = 0.0
-        for count in cumulative {
-            guard count.isFinite, count >= previous else { return false }
-            previous = count
-        }
-        return cumulative.count == upperBounds.count + 1
-            && zip(upperBounds, upperBounds.dropFirst()).allSatisfy { $0 < $1 }
-            && upperBounds.allSatisfy(\.isFinite)
+    /// Since when it has run sequences without a token more.
+    var stuckSince: Instant?
+
+    /// - Parameter latest: When its last good sample was taken.
+    func isCast(at now: Instant, window: TimeSpan, staleness: TimeSpan, latest: Instant?) -> Bool {
+        if let restarted, now - restarted < window { return true }
+        if let stuckSince, now - stuckSince >= staleness { return true }
+        guard let failed else { return false }
+        return latest.map { $0 <= failed } ?? true
     }
 }

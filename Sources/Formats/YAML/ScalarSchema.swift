@@ -54,11 +54,17 @@ extension ScalarSchema<String> {
 }
 
 extension ScalarSchema<TimeSpan> {
+    /// The longest that a duration in a scenario may be: sums and multiples of a few still fit into nanoseconds.
+    private static let longest = TimeSpan.hours(24 * 3653)
+
     /// A duration with its unit, zero or more.
     static var duration: ScalarSchema {
         ScalarSchema { text in
-            if let value = TimeSpan(text) { return .success(value) }
             let fix = "write a duration with its unit, for example '90s' or '1m30s'"
+            if let value = TimeSpan(text) {
+                if value <= longest { return .success(value) }
+                return .failure(Refusal(reason: "is longer than ten years", fix: fix))
+            }
             if text.hasPrefix("-") { return .failure(Refusal(reason: "is negative", fix: fix)) }
             if Double(text) != nil { return .failure(Refusal(reason: "has no unit", fix: fix)) }
             return .failure(Refusal(reason: "is no duration", fix: fix))

@@ -44,14 +44,37 @@ struct BucketCounter {
         high = recent == limits.count ? .max : limits[recent]
     }
 
-    /// As a scrape shows it.
-    var cumulative: BucketCounts {
+    /// As a scrape shows it before anything was observed.
+    var unread: BucketCounts {
+        BucketCounts(upperBounds: upperBounds, cumulative: Array(repeating: 0, count: counts.count))
+    }
+
+    /// Writes what a scrape shows.
+    ///
+    /// - Parameter reading: One of a counter with the same bounds.
+    func read(into reading: inout BucketCounts) {
         var total = 0.0
-        return BucketCounts(
-            upperBounds: upperBounds,
-            cumulative: counts.map {
-                total += Double($0)
-                return total
-            })
+        for index in counts.indices {
+            total += Double(counts[index])
+            reading.cumulative[index] = total
+        }
+    }
+}
+
+/// The last scrapes of a counter. Each is written over once its observer has dropped it, so scraping allocates nothing.
+struct BucketReadings {
+    private var readings: [BucketCounts]
+    private var next = 0
+
+    /// - Parameter kept: Scrapes that an observer holds, the newest included. With too few of them nothing is lost but
+    ///   the saving: an array that is still held is copied.
+    init(of counter: BucketCounter, kept: Int) {
+        readings = Array(repeating: counter.unread, count: kept)
+    }
+
+    mutating func read(_ counter: BucketCounter) -> BucketCounts {
+        counter.read(into: &readings[next])
+        defer { next = next + 1 == readings.count ? 0 : next + 1 }
+        return readings[next]
     }
 }

@@ -31,6 +31,10 @@ public struct ControlConfiguration: Hashable, Sendable, Codable {
         self.maxStepDown = maxStepDown
         self.spendingCeiling = spendingCeiling
     }
+
+    /// Samples of a replica that an observer holds: those of one window, the one at its start and the newest. More than
+    /// 64 are not foreseen.
+    var scrapesKept: Int { Int(min(64, window.nanoseconds / scrape.nanoseconds + 3)) }
 }
 
 /// A policy under the label a report shows it by.

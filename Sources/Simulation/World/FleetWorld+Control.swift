@@ -161,22 +161,6 @@ extension SimulatedPool {
     }
 }
 
-extension SimulatedReplica {
-    /// What a scrape reads, under vLLM's meanings.
-    func sample(of pool: PoolID, at time: Instant) -> ReplicaSample {
-        let counters = engine.counters
-        let cache = engine.prefixCache
-        return ReplicaSample(
-            pool: pool, replica: id, time: time, runningSequences: Double(engine.batcher.runningCount),
-            waitingRequests: Double(engine.waiting), kvUtilization: engine.batcher.kvUtilization,
-            promptTokens: Double(counters.promptTokens), generationTokens: Double(counters.generatedTokens),
-            completedRequests: Double(counters.completed), preemptions: Double(counters.preemptions),
-            ttft: counters.ttft.cumulative, itl: counters.itl.cumulative,
-            prefixCacheQueries: cache.map { Double($0.queries) },
-            prefixCacheHits: cache.map { Double($0.hits) })
-    }
-}
-
 extension Scenario {
     /// What a planning policy believes of each pool: the profile as measured, with the tightest promise of the classes.
     var poolModels: [String: PoolModel] {

@@ -34,7 +34,7 @@ extension SimulatedPool {
             configuration: configuration.batcher, steps: steps,
             noise: NoiseSource(stream: noise, replica: number, deviation: configuration.profile.noise), at: now)
         let replica = SimulatedReplica(
-            id: ReplicaID(number), node: node, lifecycle: lifecycle, engine: engine, at: now)
+            id: ReplicaID(number), node: node, lifecycle: lifecycle, engine: engine, scrapesKept: scrapesKept, at: now)
         let position: Int
         if let vacant = replicas.firstIndex(where: { $0 == nil }) {
             position = vacant

@@ -9,8 +9,9 @@ enum Timeline {
     /// The interval between rows: a whole number of control ticks, as short as the capacity allows.
     static func interval(duration: TimeSpan, tick: TimeSpan, pools: Int) -> TimeSpan {
         let rows = Int64(max(1, capacity / max(1, pools)))
-        let ticks = (duration.nanoseconds + tick.nanoseconds * rows - 1) / (tick.nanoseconds * rows)
-        return tick * max(1, ticks)
+        // Divided one by one: a tick of weeks times five thousand is no number of nanoseconds.
+        let ticks = max(1, duration.nanoseconds - 1) / tick.nanoseconds + 1
+        return tick * ((ticks - 1) / rows + 1)
     }
 }
 

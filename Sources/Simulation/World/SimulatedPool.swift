@@ -21,6 +21,7 @@ struct SimulatedPool {
     let priorities: [Int]
     let timeouts: [TimeSpan?]
     let tenantCount: Int
+    let scrapesKept: Int
     var traffic: ArrivalStream
     /// The next request; `nil` when the pool's traffic is over.
     var nextArrival: Arrival?
@@ -97,6 +98,7 @@ struct SimulatedPool {
         timeouts = scenario.sloClasses.map(\.timeout)
         tenantCount = scenario.tenants.count
         steps = StepClock(configuration.profile.stepTime)
+        scrapesKept = scenario.control.scrapesKept
         router = Router(kind: configuration.router, maxWaiting: configuration.maxWaitingPerReplica)
         target = configuration.initialReplicas
         tally = RunTally(

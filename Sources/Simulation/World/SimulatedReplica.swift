@@ -16,13 +16,21 @@ final class SimulatedReplica {
     /// Up to when its time has been charged to the node's tally, and the engine's busy time then.
     private var meteredAt: Instant
     private var meteredBusy = TimeSpan.zero
+    private var ttftReadings: BucketReadings
+    private var itlReadings: BucketReadings
 
-    init(id: ReplicaID, node: Int, lifecycle: ReplicaLifecycle, engine: SimulatedEngine, at now: Instant) {
+    /// - Parameter scrapesKept: Samples of it that the control loop holds at a time.
+    init(
+        id: ReplicaID, node: Int, lifecycle: ReplicaLifecycle, engine: SimulatedEngine, scrapesKept: Int,
+        at now: Instant
+    ) {
         self.id = id
         self.node = node
         self.lifecycle = lifecycle
         self.engine = engine
         meteredAt = now
+        ttftReadings = BucketReadings(of: .ttft, kept: scrapesKept)
+        itlReadings = BucketReadings(of: .itl, kept: scrapesKept)
     }
 
     /// What the router sees of it.
@@ -61,5 +69,18 @@ final class SimulatedReplica {
             tally.draining += span - steps
         case .terminated: break
         }
+    }
+
+    /// What a scrape reads, under vLLM's meanings.
+    func sample(of pool: PoolID, at time: Instant) -> ReplicaSample {
+        let cache = engine.prefixCache
+        return ReplicaSample(
+            pool: pool, replica: id, time: time, runningSequences: Double(engine.batcher.runningCount),
+            waitingRequests: Double(engine.waiting), kvUtilization: engine.batcher.kvUtilization,
+            promptTokens: Double(engine.counters.promptTokens),
+            generationTokens: Double(engine.counters.generatedTokens),
+            completedRequests: Double(engine.counters.completed), preemptions: Double(engine.counters.preemptions),
+            ttft: ttftReadings.read(engine.counters.ttft), itl: itlReadings.read(engine.counters.itl),
+            prefixCacheQueries: cache.map { Double($0.queries) }, prefixCacheHits: cache.map { Double($0.hits) })
     }
 }
