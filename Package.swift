@@ -112,7 +112,10 @@ let package = Package(
             name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units"],
             exclude: ["oracle.py"]),
         .testTarget(name: "ArchitectureTests"),
-        .testTarget(name: "LiveTests", dependencies: values + ["Live", "InferenceCore"]),
+        // Runs the executables themselves too, and asks the official client and promtool where they are.
+        .testTarget(
+            name: "LiveTests", dependencies: values + ["Live", "InferenceCore", "tidegate", "tidegate-live"],
+            exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
