@@ -79,7 +79,8 @@ let package = Package(
         .target(name: "Studies", dependencies: values),
 
         // A real decoder, and what is measured on it.
-        .target(name: "CKernels"),
+        // Optimised in debug builds too: tests compute whole models, and what they test is the code that ships.
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
             name: "InferenceCore",
             dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"]),
@@ -107,16 +108,25 @@ let package = Package(
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
 
+        // The inference core on its own, for figures beside those of others: Scripts/bench core.
+        .executableTarget(
+            name: "CoreBench", dependencies: ["InferenceCore", "Serving", "CKernels", "CAllocations"],
+            path: "Tests/CoreBench"),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+
         .testTarget(
             name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         // Asks the tokenizers library and Jinja in Python, where Scripts/test could install them.
         .testTarget(
-            name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units"],
+            name: "InferenceCoreTests",
+            dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units", "CoreBench"],
             exclude: ["oracle.py"]),
         .testTarget(name: "ArchitectureTests"),
+        // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
             name: "LiveTests",
-            dependencies: values + ["Live", "InferenceCore", "Formats", nioPosix]),
+            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
+            exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
         .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),

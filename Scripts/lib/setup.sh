@@ -58,3 +58,18 @@ build_release() {
     swift build -c release --product tidegate
     tidegate=$(swift build -c release --show-bin-path)/tidegate
 }
+
+# Puts promtool, of Debian's package prometheus, under .build-promtool: only the tool, for the package would start a server.
+ensure_promtool() {
+    local tool=.build-promtool/usr/bin/promtool scratch
+    [ ! -x "$tool" ] || return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+    mkdir -p .build-promtool
+    scratch=$(mktemp -d)
+    chmod 755 "$scratch"
+    (cd "$scratch" && apt-get download -qq prometheus) >/dev/null 2>&1 ||
+        (cd "$scratch" && apt-get update -qq && apt-get download -qq prometheus) >/dev/null 2>&1 || return 1
+    dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C .build-promtool ./usr/bin/promtool
+    rm -rf "$scratch"
+    [ -x "$tool" ]
+}

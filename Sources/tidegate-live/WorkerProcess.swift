@@ -33,30 +33,30 @@ struct WorkerProcess {
     /// - Returns: What the shell is told.
     func run() async throws -> ExitCode {
         loop.start()
-        let outcome = Task { await drainOnSignal() }
-        let engine = Task { await reportEngine() }
+        let (codes, ended) = AsyncStream<ExitCode>.makeStream()
+        let helpers = [Task { await drainOnSignal(ended) }, Task { await reportEngine() }]
+        defer { for task in helpers { task.cancel() } }
         do {
             try await server.run()
         } catch {
             output.alert("\(address): error: cannot listen there: \(error)\n    choose another --port, or 0 for any")
             return .unavailable
         }
-        engine.cancel()
-        return await outcome.value
+        // Only a drain ends the server.
+        return await codes.first { _ in true } ?? .success
     }
 
-    /// Waits for the first signal and drains; a second one ends the process.
-    private func drainOnSignal() async -> ExitCode {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        var drain: Task<ExitCode, Never>?
-        for await signal in signals {
-            guard drain == nil else { Foundation.exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
+    /// Drains at the first signal; a second one ends the process.
+    private func drainOnSignal(_ ended: AsyncStream<ExitCode>.Continuation) async {
+        var isDraining = false
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            guard !isDraining else { Foundation.exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
+            isDraining = true
             output.tell(
                 "draining", ["deadline_s": drainDeadline.seconds],
                 text: "draining: no new requests; at most \(drainDeadline). A second signal ends at once")
-            drain = Task { await self.drain() }
+            Task { ended.yield(await drain()) }
         }
-        return await drain?.value ?? .success
     }
 
     private func drain() async -> ExitCode {

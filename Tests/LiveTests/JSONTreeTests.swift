@@ -12,9 +12,15 @@ struct JSONTreeTests {
             "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1}x", "\"\\ud800\"", "\"\\udc00\"", "\"\u{0}\"", "01", "+1", ".5",
             "1.",
             "1e", "-", "--1", "nul", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "NaN", "Infinity",
-            String(repeating: "[", count: 10_000),
         ])
     func refuses(text: String) { #expect(throws: (any Error).self) { try read(text) } }
+
+    @Test("Deep nesting is refused before it can overflow a stack")
+    func refusesDepth() throws {
+        #expect(throws: (any Error).self) { try read(String(repeating: "[", count: 100_000)) }
+        #expect(throws: (any Error).self) { try read(String(repeating: #"{"a":"#, count: 100_000)) }
+        _ = try read(String(repeating: "[", count: 32) + String(repeating: "]", count: 32))
+    }
 
     @Test("Bytes that are not UTF-8 are refused")
     func refusesBytes() { #expect(throws: (any Error).self) { try JSONTree([0x22, 0xFF, 0x22]) } }

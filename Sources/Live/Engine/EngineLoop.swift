@@ -162,12 +162,14 @@ public final class EngineLoop: Sendable {
     private func takeMail(sleeps: Bool) -> Mail {
         while true {
             let mail = state.withLock { state -> Mail? in
-                if sleeps, state.arrived.isEmpty, state.cancelled.isEmpty, !state.isStopping {
+                // What has arrived stays where it is, to be told.
+                guard !state.isStopping else { return Mail(stops: true) }
+                if sleeps, state.arrived.isEmpty, state.cancelled.isEmpty {
                     state.isAsleep = true
                     return nil
                 }
                 defer { (state.arrived, state.cancelled) = ([], []) }
-                return Mail(arrived: state.arrived, cancelled: state.cancelled, stops: state.isStopping)
+                return Mail(arrived: state.arrived, cancelled: state.cancelled)
             }
             if let mail { return mail }
             wakeUp.wait()

@@ -18,6 +18,10 @@ final class LoadSender {
     private static let longestFree = TimeSpan.seconds(4)
     private static let tickSpan = TimeAmount.milliseconds(5)
     private static let connectsPerTick = 32
+    /// Connections that are being made at a time: a server that takes none must not get thousands of knocks.
+    private static let mostConnecting = 256
+    /// Requests sent before the loop may look after connections again, when many are due at once.
+    private static let sendsPerTurn = 32
 
     private let loop: any EventLoop
     private let target: SocketAddress
@@ -54,9 +58,11 @@ final class LoadSender {
         deadlines = limits.timeouts.map { _ in [] }
     }
 
-    /// Opens the first connections, and sends from `start` on.
+    /// Opens the first connections, as many as requests are due in the first tenth of a second, and sends from `start` on.
     func begin() {
-        for _ in 0..<min(Self.leastSpare, limits.connections) { connect() }
+        _ = upcoming
+        let first = taken.prefix(Self.mostConnecting).count { $0.offset < .milliseconds(100) }
+        for _ in 0..<min(max(first, Self.leastSpare), limits.connections) { connect() }
         schedule(at: start)
         scheduleTick()
     }
@@ -71,11 +77,13 @@ final class LoadSender {
 
     // MARK: - The schedule
 
-    /// Sends every request that is due by now.
+    /// Sends requests that are due by now.
     func sendDue() {
         guard isSending else { return }
-        // The clock is read again for each: sending one takes time, in which the next may have become due.
-        while let request = upcoming, start + request.offset <= MonotonicTime.now {
+        // The clock is read again for each: sending one takes time, in which the next may have become due. With very many
+        // due, the loop must go on to make connections for them; the timer comes back at once.
+        for _ in 0..<Self.sendsPerTurn {
+            guard let request = upcoming, start + request.offset <= MonotonicTime.now else { return }
             next += 1
             lastDue = start + request.offset
             dispatch(request)
@@ -113,17 +121,13 @@ final class LoadSender {
             guard connection.isOpen else { continue }
             return send(request, on: connection)
         }
-        // Whoever waits has a connection of its own on the way.
-        if waiting.count >= connecting {
-            guard openConnections < limits.connections else {
-                board.note(limitReachedAt: request.offset)
-                return fail(request, .noConnection)
-            }
-            waiting.append(request)
-            connect()
-        } else {
-            waiting.append(request)
+        // Whoever waits has a connection on the way, or one that will be when others are made.
+        guard waiting.count < connecting || openConnections + waiting.count - connecting < limits.connections else {
+            board.note(limitReachedAt: request.offset)
+            return fail(request, .noConnection)
         }
+        waiting.append(request)
+        connectForWaiting()
     }
 
     private func send(_ request: LoadRequest, on connection: LoadConnection) {
@@ -166,6 +170,7 @@ final class LoadSender {
         guard !hasEnded else { return connection.close() }
         board.note(connections: openConnections + 1)
         use(connection)
+        connectForWaiting()
     }
 
     /// Gives a free connection its next request.
@@ -175,8 +180,9 @@ final class LoadSender {
 
     private func failedToConnect(_ error: any Error) {
         connecting -= 1
-        // As many wait as connections are on the way, so somebody waits for this one, if anybody does.
+        // One connection less for those who wait, if there are that many.
         if waiting.count > connecting, let request = waiting.popFirst() { fail(request, .connectFailed) }
+        connectForWaiting()
         endWhenDone()
     }
 
@@ -187,13 +193,16 @@ final class LoadSender {
     func ended(_ record: LoadRecord, on connection: LoadConnection, isFree: Bool) {
         busy[ObjectIdentifier(connection)] = nil
         board.append(record)
-        if isFree { use(connection) } else { reconnect() }
+        if isFree { use(connection) }
+        connectForWaiting()
         endWhenDone()
     }
 
     /// Those who wait need as many connections as they are.
-    private func reconnect() {
-        while waiting.count > connecting, openConnections < limits.connections { connect() }
+    private func connectForWaiting() {
+        while waiting.count > connecting, connecting < Self.mostConnecting, openConnections < limits.connections {
+            connect()
+        }
     }
 
     // MARK: - Upkeep
@@ -243,7 +252,7 @@ final class LoadSender {
             oldest.close()
         }
         let wanted = Self.leastSpare + busy.count / 8
-        let room = limits.connections - openConnections
+        let room = min(limits.connections - openConnections, Self.mostConnecting - connecting)
         let missing = min(wanted - free.count - connecting + waiting.count, room, Self.connectsPerTick)
         for _ in 0..<max(0, missing) {
             connect()
