@@ -7,11 +7,13 @@ import PackageDescription
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let server = [
     Target.Dependency.product(name: "Hummingbird", package: "hummingbird"),
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
+    nioPosix,
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     .product(name: "Logging", package: "swift-log"),
@@ -98,7 +100,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats"] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Formats", collections] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
@@ -122,7 +124,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests"),
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
-            name: "LiveTests", dependencies: values + ["Live", "InferenceCore", "tidegate", "tidegate-live"],
+            name: "LiveTests",
+            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.

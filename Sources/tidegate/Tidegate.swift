@@ -23,7 +23,7 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self,
-            TraceCommand.self, WorkerCommand.self,
+            TraceCommand.self, WorkerCommand.self, LoadCommand.self,
             Theory.self, Trust.self, StudySize.self,
         ])
 }
