@@ -1,4 +1,4 @@
-"""Storms against a worker: soak.py TIDEGATE-LIVE MINUTES SEED RECORD. Ends with 1 when something leaked or broke."""
+"""Storms against a worker: soak.py TIDEGATE-LIVE MINUTES SEED RECORD [MODEL]. Ends with 1 when something leaked or broke."""
 import asyncio
 import collections
 import json
@@ -10,8 +10,9 @@ import time
 from worker import Failure, Worker, append, provenance
 
 tool, minutes, seed, record = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-CLIENTS, STORM, STORMS = 24, 12.0, 4
+CLIENTS, STORM, STORMS, PATIENCE = 24, 12.0, 4, 120
 SMOL = ".build-models/SmolLM2-135M-Instruct.Q4_1.gguf"
+MODEL = sys.argv[5] if len(sys.argv) > 5 else SMOL if os.path.exists(SMOL) else "tiny"
 # What memory may grow by from one storm to the next without a leak: the allocator's arenas, and pages of the KV cache
 # that were never touched before.
 GROWTH_MB = 24
@@ -30,7 +31,7 @@ EXECUTORS = {
     # A queue of 8 beside 8 that run: some of the 24 clients get 429.
     "emulated": ["--executor", "emulated", "--profile", "Scenarios/profiles/llama-3.1-8b-h100-tp1.json", "--kv-blocks",
                  "256", "--max-num-seqs", "8", "--max-queue", "8", "--no-cold-start"],
-    "core": ["--model", SMOL if os.path.exists(SMOL) else "tiny", "--kv-blocks", "256", "--max-model-len", "1024",
+    "core": ["--model", MODEL, "--kv-blocks", "256", "--max-model-len", "1024",
              "--max-num-seqs", "8", "--max-num-batched-tokens", "128", "--max-queue", "8"],
 }
 
@@ -46,7 +47,9 @@ class Client:
                 [self.whole, self.stream, self.leave, self.leave_early, self.oversized, self.broken, self.cut_off],
                 [4, 4, 5, 3, 1, 1, 1])[0]
             try:
-                await asyncio.wait_for(action(), 60)
+                await asyncio.wait_for(action(), PATIENCE)
+            except asyncio.TimeoutError:
+                raise Failure(f"{action.__name__} had no end after {PATIENCE} s")
             except (ConnectionError, asyncio.IncompleteReadError):
                 self.counts["closed"] += 1
                 await asyncio.sleep(0.05)
@@ -186,7 +189,7 @@ def soak(executor, seconds):
     finally:
         if worker:
             worker.kill()
-    name = executor if executor == "emulated" else f"core, {os.path.basename(EXECUTORS['core'][1])}"
+    name = executor if executor == "emulated" else f"core, {os.path.basename(MODEL)}"
     line = (f"| {provenance()}, seed {seed} | {name} | {seconds / 60:g} | {counts['storms']} | {counts['drains']} "
             f"| {counts['requests']:,} | {counts['cancelled']:,} | {counts['oversized']:,} | {counts['refused']:,} "
             f"| {gained:.1f} | {held} | {problem or 'nothing leaked'} |")
