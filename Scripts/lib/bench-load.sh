@@ -58,8 +58,8 @@ traffic:
     class: interactive
     tenants: {bench: 100%}
     rate: {constant: $1/s}
-    prompt_tokens: {lognormal: {p50: 100, p99: 300}, minimum: 4, maximum: 500}
-    output_tokens: {geometric: {mean: 8}, maximum: 64}
+    prompt_tokens: {uniform: {minimum: 4, maximum: 16}}
+    output_tokens: {geometric: {mean: 4}, maximum: 32}
 pools:
   - name: chat
     profile: profiles/llama-3.1-8b-h100-tp1.json

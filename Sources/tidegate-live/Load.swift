@@ -48,6 +48,9 @@ struct Load: AsyncParsableCommand {
         let progress = LoadProgress(isQuiet: quiet)
         let played = try progress.telling { try ScenarioFile.read(scenario) }
         let traffic = try asUsage { () throws(LoadError) in try selection.traffic(of: played) }
+        if let asked = selection.limit, asked > traffic.duration {
+            progress.say("the scenario's traffic ends after \(traffic.duration), not \(asked)")
+        }
         let server = try asUsage { () throws(LoadError) in try LoadTarget(target) }
         let limits = try asUsage { () throws(LoadError) in try sending.limits(traffic) }
         if let output { try progress.telling { try AtomicOutput.check(["requests.csv", "summary.json"], in: output) } }
@@ -89,9 +92,11 @@ struct Load: AsyncParsableCommand {
 
 /// Which part of the scenario's traffic is sent.
 struct SelectionArguments: ParsableArguments {
-    @Option(name: .customLong("for"), help: "How long to send, such as 60s. To the scenario's end without it.")
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("How long to send, such as 60s. To the scenario's end without it.", valueName: "TIME"))
     var duration: String?
-    @Option(help: "Where in the scenario to begin, such as 9h.")
+    @Option(help: ArgumentHelp("Where in the scenario to begin, such as 9h.", valueName: "TIME"))
     var from = "0s"
     @Option(help: "How many times as fast the scenario's time passes: at 2 its rate is doubled, at 0.5 halved.")
     var speed = 1.0
@@ -110,9 +115,12 @@ struct SelectionArguments: ParsableArguments {
         ValidationError("\(name) '\(text)' is no duration: write it with a unit, such as 60s or 1m30s")
     }
 
+    /// How long was asked for; `nil` for all there is.
+    var limit: TimeSpan? { duration.flatMap { TimeSpan($0) } }
+
     func traffic(of scenario: Scenario) throws(LoadError) -> LoadTraffic {
         try LoadTraffic(
-            scenario, pool: pool, from: TimeSpan(from)!, for: duration.flatMap { TimeSpan($0) }, speed: speed)
+            scenario, pool: pool, from: TimeSpan(from)!, for: limit, speed: speed)
     }
 }
 
