@@ -95,11 +95,19 @@ public struct StepClock: Hashable, Sendable {
     /// Units of 2⁻²⁰ ns before noise.
     @inlinable
     func base(of step: StepFeatures) -> Int128 {
+        // Most profiles have no use for the skew, and then it is not told.
+        guard step.decodeSkew != 0 else { return evenBase(of: step) }
+        return evenBase(of: step)
+            &+ Self.term(step.isDecodeOnly ? decode.perSkewToken : mixed.perSkewToken, step.decodeSkew)
+    }
+
+    /// The same of a step whose contexts are equal.
+    @inlinable @inline(__always)
+    func evenBase(of step: StepFeatures) -> Int128 {
         if step.isDecodeOnly {
             return Int128(decode.constant) &+ Self.term(decode.perSequence, step.decodeSequences)
                 &+ Self.term(decode.perContextToken, step.decodeContext)
                 &+ Self.term(decode.beyondHinge, max(0, step.decodeSequences - decode.hinge))
-                &+ Self.term(decode.perSkewToken, step.decodeSkew)
         }
         let tokens = step.prefillTokens + step.decodeSequences
         return Int128(mixed.constant) &+ Self.term(mixed.perPrefillToken, step.prefillTokens)
@@ -109,7 +117,6 @@ public struct StepClock: Hashable, Sendable {
             &+ Self.term(mixed.perAreaDoubled, step.prefillAreaDoubled)
             &+ Self.term(mixed.perPrefillContext, step.prefillContext)
             &+ Self.term(mixed.perSequence, step.decodeSequences)
-            &+ Self.term(mixed.perSkewToken, step.decodeSkew)
     }
 }
 
