@@ -7,11 +7,13 @@ import PackageDescription
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let server = [
     Target.Dependency.product(name: "Hummingbird", package: "hummingbird"),
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
+    nioPosix,
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     .product(name: "Logging", package: "swift-log"),
@@ -77,7 +79,8 @@ let package = Package(
         .target(name: "Studies", dependencies: values),
 
         // A real decoder, and what is measured on it.
-        .target(name: "CKernels"),
+        // Optimised in debug builds too: tests compute whole models, and what they test is the code that ships.
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         .target(
             name: "InferenceCore",
             dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness", "Units", "CKernels"]),
@@ -97,7 +100,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats"] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Formats", collections] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
@@ -105,16 +108,24 @@ let package = Package(
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
 
+        // The inference core on its own, for figures beside those of others: Scripts/bench core.
+        .executableTarget(
+            name: "CoreBench", dependencies: ["InferenceCore", "Serving", "CKernels", "CAllocations"],
+            path: "Tests/CoreBench"),
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+
         .testTarget(
             name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
         // Asks the tokenizers library and Jinja in Python, where Scripts/test could install them.
         .testTarget(
-            name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units"],
+            name: "InferenceCoreTests",
+            dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units", "CoreBench"],
             exclude: ["oracle.py"]),
         .testTarget(name: "ArchitectureTests"),
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
-            name: "LiveTests", dependencies: values + ["Live", "InferenceCore", "tidegate", "tidegate-live"],
+            name: "LiveTests",
+            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.

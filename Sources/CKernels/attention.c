@@ -1,20 +1,67 @@
-#include "CKernels.h"
 #include "dispatch.h"
 #include "exponential.h"
+#include "pool.h"
 
 #include <math.h>
 
-void ck_store_kv(
-    float *key_block, float *value_block, const float *key, const float *value, long slot, long kv_heads, long head_dim,
-    long value_dim) {
-    for (long h = 0; h < kv_heads; h++) {
-        float *keys = key_block + h * head_dim * CK_BLOCK + slot;
-        float *values = value_block + (h * CK_BLOCK + slot) * value_dim;
-        for (long i = 0; i < head_dim; i++) {
-            keys[i * CK_BLOCK] = key[h * head_dim + i];
-            values[i] = value[h * head_dim + i];
+CK_INLINE void rotate(float *x, const float *cosine, const float *sine, long heads, long head_dim) {
+    const long half = head_dim / 2;
+    for (long h = 0; h < heads; h++) {
+        float *low = x + h * head_dim, *high = low + half;
+        for (long i = 0; i < half; i++) {
+            const float a = low[i], b = high[i];
+            low[i] = a * cosine[i] - b * sine[i];
+            high[i] = b * cosine[i] + a * sine[i];
         }
     }
+}
+
+CK_INLINE void store(
+    float *key_block, float *value_block, const float *key, const float *value, long slot, const ck_attention_shape *s) {
+    for (long h = 0; h < s->kv_heads; h++) {
+        float *keys = key_block + h * s->head_dim * CK_BLOCK + slot;
+        float *values = value_block + (h * CK_BLOCK + slot) * s->value_dim;
+        for (long i = 0; i < s->head_dim; i++) {
+            keys[i * CK_BLOCK] = key[h * s->head_dim + i];
+            values[i] = value[h * s->head_dim + i];
+        }
+    }
+}
+
+typedef struct {
+    float *qkv;
+    long stride;
+    const ck_span *spans;
+    const float *cosines, *sines;
+    float *keys, *values;
+    ck_attention_shape shape;
+} store_job;
+
+CK_DISPATCH static void store_rows(const void *context, long first, long last, int thread) {
+    (void)thread;
+    const store_job *j = context;
+    const ck_attention_shape *s = &j->shape;
+    const ck_span *span = j->spans;
+    for (long r = first; r < last; r++) {
+        while (r >= span->row + span->count) span++;
+        const long position = span->position + r - span->row, half = s->head_dim / 2;
+        const float *cosine = j->cosines + position * half, *sine = j->sines + position * half;
+        float *query = j->qkv + r * j->stride, *key = query + s->heads * s->head_dim;
+        rotate(query, cosine, sine, s->heads + s->kv_heads, s->head_dim);
+        const long block = span->blocks[position / CK_BLOCK];
+        store(
+            j->keys + block * s->key_block_stride, j->values + block * s->value_block_stride, key,
+            key + s->kv_heads * s->head_dim, position % CK_BLOCK, s);
+    }
+}
+
+void ck_rotate_and_store(
+    ck_pool *pool, float *qkv, long stride, const ck_span *spans, long span_count, const float *cosines,
+    const float *sines, float *keys, float *values, ck_attention_shape shape) {
+    if (span_count == 0) return;
+    const store_job job = {qkv, stride, spans, cosines, sines, keys, values, shape};
+    const ck_span *last = spans + span_count - 1;
+    ck_run(pool, last->row + last->count, 4, store_rows, &job);
 }
 
 // The scores of `R` queries against one block: sixteen keys at a time, summed in the order of the head dimension.
@@ -71,7 +118,7 @@ CK_INLINE long least(long a, long b) { return a < b ? a : b; }
 #define CK_HEAD(R)                                                                                                     \
     CK_INLINE void head##R(                                                                                            \
         float *out, long out_stride, const float *q, long q_stride, long position, const float *keys,                  \
-        const float *values, const long *blocks, const ck_attention_shape *s, float *scores) {                      \
+        const float *values, const int32_t *blocks, const ck_attention_shape *s, float *scores) {                      \
         const long stride = (position + R + CK_BLOCK - 1) / CK_BLOCK * CK_BLOCK, used = stride / CK_BLOCK;             \
         for (long b = 0; b < used; b++)                                                                                \
             scores##R(                                                                                                 \
@@ -98,23 +145,48 @@ CK_INLINE long least(long a, long b) { return a < b ? a : b; }
 CK_HEAD(1)
 CK_HEAD(4)
 
-CK_DISPATCH void ck_attention(
-    float *out, long out_stride, const float *q, long q_stride, long count, long position, const float *keys,
-    const float *values, const long *blocks, ck_attention_shape shape, float *scores) {
-    const long group = shape.heads / shape.kv_heads;
-    for (long h = 0; h < shape.heads; h++) {
-        const float *head_keys = keys + h / group * shape.head_dim * CK_BLOCK;
-        const float *head_values = values + h / group * shape.value_dim * CK_BLOCK;
-        float *to = out + h * shape.head_dim;
-        const float *from = q + h * shape.head_dim;
+typedef struct {
+    float *out;
+    long out_stride;
+    const float *q;
+    long q_stride;
+    const ck_span *spans;
+    const float *keys, *values;
+    ck_attention_shape shape;
+    float *scores;
+    long scores_stride;
+} attention_job;
+
+// Items are pairs of a span and a head, all heads of the first span first.
+CK_DISPATCH static void attend(const void *context, long first, long last, int thread) {
+    const attention_job *j = context;
+    const ck_attention_shape *s = &j->shape;
+    const long group = s->heads / s->kv_heads;
+    float *scores = j->scores + thread * j->scores_stride;
+    for (long item = first; item < last; item++) {
+        const ck_span *span = j->spans + item / s->heads;
+        const long h = item % s->heads;
+        const float *keys = j->keys + h / group * s->head_dim * CK_BLOCK;
+        const float *values = j->values + h / group * s->value_dim * CK_BLOCK;
+        float *to = j->out + span->row * j->out_stride + h * s->head_dim;
+        const float *from = j->q + span->row * j->q_stride + h * s->head_dim;
         long r = 0;
-        for (; r + CK_QUERIES <= count; r += CK_QUERIES)
+        for (; r + CK_QUERIES <= span->count; r += CK_QUERIES)
             head4(
-                to + r * out_stride, out_stride, from + r * q_stride, q_stride, position + r, head_keys, head_values,
-                blocks, &shape, scores);
-        for (; r < count; r++)
+                to + r * j->out_stride, j->out_stride, from + r * j->q_stride, j->q_stride, span->position + r, keys,
+                values, span->blocks, s, scores);
+        for (; r < span->count; r++)
             head1(
-                to + r * out_stride, out_stride, from + r * q_stride, q_stride, position + r, head_keys, head_values,
-                blocks, &shape, scores);
+                to + r * j->out_stride, j->out_stride, from + r * j->q_stride, j->q_stride, span->position + r, keys,
+                values, span->blocks, s, scores);
     }
+}
+
+void ck_attention(
+    ck_pool *pool, float *out, long out_stride, const float *q, long q_stride, const ck_span *spans, long span_count,
+    const float *keys, const float *values, ck_attention_shape shape, float *scores, long scores_stride) {
+    const attention_job job = {
+        out, out_stride, q, q_stride, spans, keys, values, shape, scores, scores_stride,
+    };
+    ck_run(pool, span_count * shape.heads, 1, attend, &job);
 }

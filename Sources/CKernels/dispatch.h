@@ -1,10 +1,19 @@
 #pragma once
 
+#include <stdint.h>
+
 // Sixteen floats. Compilers split it into what the machine has: one AVX-512 register, two of AVX, four of SSE or NEON.
 typedef float ck_v16 __attribute__((vector_size(64), aligned(4)));
 typedef int32_t ck_i16 __attribute__((vector_size(64), aligned(4)));
 
 #define CK_INLINE static inline __attribute__((always_inline))
+
+// Compilers halve vectors of AVX-512 unless told that they are meant.
+#if defined(__clang__) && defined(__x86_64__)
+#define CK_WHOLE __attribute__((min_vector_width(512)))
+#else
+#define CK_WHOLE
+#endif
 
 // One function, three instruction sets, chosen by the dynamic loader (an ifunc, so glibc only).
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__)

@@ -16,22 +16,20 @@ static void pack_block(uint8_t *to, const uint8_t *from, ck_weight_type type, lo
     case ck_bf16: memcpy(to + 2 * lane, from, 2); break;
     case ck_q8_0:
         memcpy(to + 2 * lane, from, 2);
-        for (long i = 0; i < 32; i++) to[32 + 16 * i + lane] = from[2 + i];
+        for (long i = 0; i < 32; i++) to[64 + 32 * i + lane] = from[2 + i];
         break;
     case ck_q4_0:
     case ck_q4_1:
         memcpy(to + 2 * lane, from, 2);
-        to += 32, from += 2;
+        to += 64, from += 2;
         if (type == ck_q4_1) {
             memcpy(to + 2 * lane, from, 2);
-            to += 32, from += 2;
+            to += 64, from += 2;
         }
-        // In a file byte j holds inputs j and j + 16; in a panel byte j holds inputs 2j and 2j + 1.
-        for (long j = 0; j < 16; j++) {
-            const long even = 2 * j, odd = even + 1;
-            const int low = even < 16 ? from[even] & 15 : from[even - 16] >> 4;
-            const int high = odd < 16 ? from[odd] & 15 : from[odd - 16] >> 4;
-            to[16 * j + lane] = (uint8_t)(low | high << 4);
+        // In a file byte j holds inputs j and j + 16.
+        for (long i = 0; i < 32; i++) {
+            const int number = i < 16 ? from[i] & 15 : from[i - 16] >> 4;
+            to[i / 8 * 128 + 4 * lane + i % 8 / 2] |= (uint8_t)(number << i % 2 * 4);
         }
         break;
     }
@@ -50,16 +48,17 @@ void ck_pack(void *packed, ck_weight_type type, const void *row, long output, lo
     case ck_##TYPE:                                                                                                    \
         block += output / CK_PANEL * (inputs / WIDTH) * BYTES;                                                         \
         for (long i = 0; i < inputs; i += WIDTH, block += BYTES) {                                                     \
-            scales_##TYPE(&scales, block);                                                                             \
+            scales_##TYPE(&scales, block, half);                                                                       \
             for (int j = 0; j < WIDTH; j++) {                                                                          \
-                weight_##TYPE(&weights, &scales, block, j);                                                            \
-                row[i + j] = weights[output % CK_PANEL];                                                               \
+                weight_##TYPE(&weights, &scales, block, j, half);                                                      \
+                row[i + j] = weights[output % 16];                                                                     \
             }                                                                                                          \
         }                                                                                                              \
         break;
 
 CK_DISPATCH void ck_unpack_row(float *row, ck_weight_type type, const void *packed, long output, long inputs) {
     const uint8_t *block = packed;
+    const int half = output / 16 % 2;
     ck_scales scales;
     ck_v16 weights;
     switch (type) { CK_WEIGHT_TYPES(CK_UNPACK) }

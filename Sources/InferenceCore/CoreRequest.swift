@@ -10,14 +10,18 @@ public struct CoreRequest: Hashable, Sendable {
     /// Requests find each other's cached prefixes only where this is the same: one value for each tenant keeps tenants from
     /// learning of one another's prompts.
     public var cacheSalt: UInt64
+    /// Whether an embedding of the prompt is wanted in place of tokens; `sampling` has no meaning then.
+    public var pooling: Pooling?
 
     public init(
-        tokens: [Int32], sampling: SamplingParameters = .greedy, priority: Int = 0, cacheSalt: UInt64 = 0
+        tokens: [Int32], sampling: SamplingParameters = .greedy, priority: Int = 0, cacheSalt: UInt64 = 0,
+        pooling: Pooling? = nil
     ) {
         self.tokens = tokens
         self.sampling = sampling
         self.priority = priority
         self.cacheSalt = cacheSalt
+        self.pooling = pooling
     }
 }
 

@@ -22,6 +22,8 @@ public struct CoreStepReport: Sendable {
         case length
         /// Its next token cannot be chosen; it produced none in this step.
         case failed(SamplingError)
+        /// The embedding of its prompt, of length 1: it had asked for no more.
+        case embedded([Float])
     }
 
     public struct Finished: Hashable, Sendable {

@@ -24,6 +24,8 @@ public struct CoreWorker {
     // Kept from step to step for their room.
     private var report = CoreStepReport()
     private var entries: [StepEntry] = []
+    /// The slot of each entry.
+    private var owners: [SequenceSlot] = []
     private var producers: [Producer] = []
 
     private struct Request {
@@ -33,6 +35,8 @@ public struct CoreWorker {
         var promptTokens: Int
         var sampler: Sampler
         var names: BlockNames
+        /// Where an embedding is wanted.
+        var pooled: PooledText?
     }
 
     /// A row of the step's logits that gives a sequence its next token.
@@ -59,10 +63,11 @@ public struct CoreWorker {
     /// - Throws: ``CoreRequestError`` for a request that can never run.
     public mutating func submit(_ request: CoreRequest) throws(CoreRequestError) -> RequestID {
         try check(request)
-        let most = request.tokens.count + request.sampling.maxTokens
+        let most = request.tokens.count + (request.pooling == nil ? request.sampling.maxTokens : 1)
         var names = BlockNames(salt: request.cacheSalt)
         var known: [BlockName] = []
-        if batcher.configuration.prefixCaching {
+        // Of what is cached the states are not kept, and a mean needs those of all tokens.
+        if batcher.configuration.prefixCaching, request.pooling != .mean {
             while let name = names.next(of: request.tokens) { known.append(name) }
         }
         let slot = batcher.submit(
@@ -76,13 +81,18 @@ public struct CoreWorker {
         tokens.reserveCapacity(most)
         requests[slot] = Request(
             id: id, tokens: tokens, promptTokens: tokens.count,
-            sampler: Sampler(request.sampling, prompt: request.tokens), names: names)
+            sampler: Sampler(request.pooling == nil ? request.sampling : .greedy, prompt: request.tokens), names: names,
+            pooled: request.pooling.map(PooledText.init))
         return id
     }
 
     private func check(_ request: CoreRequest) throws(CoreRequestError) {
         let vocabulary = decoder.weights.configuration.vocabulary
-        let sampling = request.sampling
+        var sampling = request.sampling
+        if request.pooling != nil {
+            sampling = .greedy
+            sampling.maxTokens = 1
+        }
         if let (field, problem) = sampling.problem { throw .sampling(field: field, problem: problem) }
         if let token = sampling.logitBias.keys.filter({ $0 < 0 || Int($0) >= vocabulary }).min() {
             throw .sampling(field: "logit_bias", problem: "names token \(token), which is not in the vocabulary")
@@ -146,6 +156,7 @@ public struct CoreWorker {
         }
         schedule()
         decoder.step(entries)
+        pool()
         // Before blocks and tokens change: a second holder would make them be copied.
         entries.removeAll(keepingCapacity: true)
         batcher.advance(steps: 1)
@@ -156,14 +167,26 @@ public struct CoreWorker {
     /// Lists what the decoder computes in the planned step.
     private mutating func schedule() {
         producers.removeAll(keepingCapacity: true)
+        owners.removeAll(keepingCapacity: true)
         batcher.forEachScheduled { slot, start, count, producesToken in
             if producesToken { producers.append(Producer(row: entries.count, slot: slot)) }
             // A chunk that does not end its prompt gets logits too, and nobody reads them: vLLM does the same, and it
             // keeps the cost of a step a matter of its token counts.
-            entries.append(
-                StepEntry(
-                    blocks: batcher.blocks(of: slot), start: start,
-                    tokens: requests[slot]!.tokens[start..<(start + count)]))
+            var entry = StepEntry(
+                blocks: batcher.blocks(of: slot), start: start,
+                tokens: requests[slot]!.tokens[start..<(start + count)])
+            entry.keepsStates = requests[slot]!.pooled != nil
+            entries.append(entry)
+            owners.append(slot)
+        }
+    }
+
+    /// Adds the states of the step's tokens to the embeddings that are under way.
+    private mutating func pool() {
+        let hidden = decoder.weights.configuration.hidden
+        for (index, slot) in owners.enumerated() where entries[index].keepsStates {
+            requests[slot]!.pooled!.add(
+                decoder.hiddenStates(ofEntry: index), width: hidden, isFirst: entries[index].start == 0)
         }
     }
 
@@ -171,8 +194,13 @@ public struct CoreWorker {
     private mutating func produce(_ producer: Producer) {
         let slot = producer.slot
         let id = requests[slot]!.id
+        if let pooled = requests[slot]!.pooled {
+            report.finished.append(.init(request: id, end: .embedded(pooled.embedding)))
+            remove(slot)
+            return
+        }
         do throws(SamplingError) {
-            let choice = try requests[slot]!.sampler.next(decoder.logits(ofRow: producer.row))
+            let choice = try requests[slot]!.sampler.next(decoder.logitBuffer(ofRow: producer.row))
             append(choice.token, to: slot)
             report.produced.append(.init(request: id, choice: choice))
             guard let end = end(of: slot, after: choice.token) else { return }

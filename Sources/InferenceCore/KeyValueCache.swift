@@ -29,15 +29,4 @@ final class KeyValueCache {
     func keys(layer: Int) -> UnsafeMutablePointer<Float> { keys.base + layer * blocks * shape.key_block_stride }
     /// The first block's values in a layer.
     func values(layer: Int) -> UnsafeMutablePointer<Float> { values.base + layer * blocks * shape.value_block_stride }
-
-    /// Stores one token's key and value, all heads, at `position` of the sequence whose blocks are given.
-    func store(
-        key: UnsafePointer<Float>, value: UnsafePointer<Float>, layer: Int, position: Int, blocks table: [Int]
-    ) {
-        let block = table[position / KeyValueCache.blockSize]
-        ck_store_kv(
-            keys(layer: layer) + block * shape.key_block_stride,
-            values(layer: layer) + block * shape.value_block_stride,
-            key, value, position % KeyValueCache.blockSize, shape.kv_heads, shape.head_dim, shape.value_dim)
-    }
 }

@@ -2,7 +2,7 @@ import CKernels
 
 /// A matrix `[outputs, inputs]` in the order in which the kernels stream it, of the types that its file has.
 ///
-/// Outputs lie in panels of 16, so a product of any number of rows reads the weights once, from front to back. Stacked
+/// Outputs lie in panels of 32, so a product of any number of rows reads the weights once, from front to back. Stacked
 /// tensors of one type share their panels; one of another type starts a new part.
 final class PackedMatrix {
     let outputs: Int
@@ -85,12 +85,13 @@ final class PackedMatrix {
     /// y[r] = W · x[r] for `rows` rows, which lie `xStride` and `yStride` floats apart.
     func multiply(
         _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, into y: UnsafeMutablePointer<Float>,
-        stride yStride: Int
+        stride yStride: Int, pool: OpaquePointer? = nil
     ) {
         precondition(yStride >= paddedOutputs, "rows \(yStride) apart for \(paddedOutputs) outputs")
         // In order: what pads a part's last panel is overwritten by the next part.
         for part in parts {
-            ck_matmul(y + part.first, yStride, x, xStride, part.type, part.storage.base, rows, inputs, part.outputs)
+            ck_matmul(
+                pool, y + part.first, yStride, x, xStride, part.type, part.storage.base, rows, inputs, part.outputs)
         }
     }
 }

@@ -8,12 +8,12 @@
 
 /// Cosines and sines of the rotary angles, position · frequency of the pair, for every position of a context.
 final class RotaryTable {
-    private let half: Int
-    private let cosines: FloatBuffer
-    private let sines: FloatBuffer
+    /// `[positions, frequencies]` both.
+    let cosines: FloatBuffer
+    let sines: FloatBuffer
 
     init(positions: Int, frequencies: [Double]) {
-        half = frequencies.count
+        let half = frequencies.count
         cosines = FloatBuffer(count: positions * half)
         sines = FloatBuffer(count: positions * half)
         for (i, frequency) in frequencies.enumerated() {
@@ -23,7 +23,4 @@ final class RotaryTable {
             }
         }
     }
-
-    func cosines(at position: Int) -> UnsafePointer<Float> { UnsafePointer(cosines.base + position * half) }
-    func sines(at position: Int) -> UnsafePointer<Float> { UnsafePointer(sines.base + position * half) }
 }

@@ -14,6 +14,8 @@ public struct StepEntry: Hashable, Sendable {
     /// The tokens that follow them, at least one: a chunk of the prompt, or the newest token alone.
     public var tokens: ArraySlice<Int32>
     public var logits: LogitRows
+    /// Whether the hidden states of the fed tokens are kept, ``TransformerDecoder/hiddenStates(ofEntry:)``.
+    public var keepsStates = false
 
     public init(blocks: [Int], start: Int, tokens: ArraySlice<Int32>, logits: LogitRows = .last) {
         self.blocks = blocks

@@ -10,7 +10,7 @@ import CKernels
 ///     decoder.step([StepEntry(blocks: [0, 1], start: 0, tokens: prompt[...])])
 ///     let next = decoder.greedyToken(ofRow: 0)
 ///
-/// One thread. Not safe to use from two at a time.
+/// Not safe to use from two threads at a time.
 public final class TransformerDecoder {
     public let weights: Weights
     /// Blocks of 16 tokens.
@@ -20,26 +20,37 @@ public final class TransformerDecoder {
     /// Tokens of a KV block.
     public static var blockSize: Int { KeyValueCache.blockSize }
 
+    private let threads: KernelThreads
     private let cache: KeyValueCache
     private let rotary: RotaryTable
+    /// `[threads, scoresStride]`
     private let scores: FloatBuffer
+    private let scoresStride: Int
+    private let spans: StepSpans
     private var activations: Activations
     private var logits: FloatBuffer
     private var logitRows = 0
+    /// Hidden states of the entries that keep theirs, in order, and where an entry's rows begin.
+    private var states = FloatBuffer(count: 0)
+    private var stateRows: [Range<Int>] = []
 
     /// - Parameters:
     ///   - kvBlocks: At least 1. Costs layers × 32 × key-value width floats each.
-    public init(weights: Weights, kvBlocks: Int) {
+    ///   - threads: That compute a step together, at least 1, the caller's included. What is computed is the same.
+    public init(weights: Weights, kvBlocks: Int, threads: Int = 1) {
         precondition(kvBlocks > 0, "\(kvBlocks) KV blocks")
         let c = weights.configuration
         self.weights = weights
         self.kvBlocks = kvBlocks
         maxContext = min(c.maxContext, kvBlocks * KeyValueCache.blockSize)
+        self.threads = KernelThreads(threads)
+        spans = StepSpans(blocks: kvBlocks)
         cache = KeyValueCache(configuration: c, blocks: kvBlocks)
         rotary = RotaryTable(
             positions: maxContext,
             frequencies: c.ropeScaling.frequencies(headDimension: c.headDimension, theta: c.ropeTheta))
-        scores = FloatBuffer(count: Int(CK_QUERIES) * (maxContext + 2 * KeyValueCache.blockSize))
+        scoresStride = Int(CK_QUERIES) * (maxContext + 2 * KeyValueCache.blockSize)
+        scores = FloatBuffer(count: self.threads.count * scoresStride)
         activations = Activations(configuration: c, rows: 16)
         logits = FloatBuffer(count: 0)
     }
@@ -52,30 +63,41 @@ public final class TransformerDecoder {
         let c = weights.configuration
         for entry in entries { check(entry) }
         let rows = entries.reduce(0) { $0 + $1.tokens.count }
+        guard rows > 0 else {
+            logitRows = 0
+            return
+        }
         if rows > activations.rows { activations = Activations(configuration: c, rows: rows) }
+        spans.set(entries)
         embed(entries)
         let a = activations
         for (index, layer) in weights.layers.enumerated() {
             normalise(layer.attentionNorm, rows: rows)
-            layer.queryKeyValue.multiply(
-                a.normed.base, stride: c.hidden, rows: rows, into: a.wide.base, stride: a.wideStride)
+            multiply(layer.queryKeyValue, a.normed, stride: c.hidden, rows: rows, into: a.wide, stride: a.wideStride)
             if let bias = layer.queryKeyValueBias {
-                ck_add_bias(a.wide.base, a.wideStride, bias, rows, bias.count)
+                ck_add_bias(threads.pool, a.wide.base, a.wideStride, bias, rows, bias.count)
             }
-            attend(entries, layer: index)
-            layer.attentionOutput.multiply(
-                a.inner.base, stride: a.innerStride, rows: rows, into: a.delta.base, stride: a.deltaStride)
-            ck_add_rows(a.stream.base, a.delta.base, a.deltaStride, rows, c.hidden)
+            attend(entries, layer: index, rows: rows)
+            multiply(
+                layer.attentionOutput, a.inner, stride: a.innerStride, rows: rows, into: a.delta, stride: a.deltaStride)
+            ck_add_rows(threads.pool, a.stream.base, a.delta.base, a.deltaStride, rows, c.hidden)
 
             normalise(layer.feedForwardNorm, rows: rows)
-            layer.gateUp.multiply(
-                a.normed.base, stride: c.hidden, rows: rows, into: a.wide.base, stride: a.wideStride)
-            ck_swiglu(a.inner.base, a.innerStride, a.wide.base, a.wideStride, rows, c.feedForward)
-            layer.down.multiply(
-                a.inner.base, stride: a.innerStride, rows: rows, into: a.delta.base, stride: a.deltaStride)
-            ck_add_rows(a.stream.base, a.delta.base, a.deltaStride, rows, c.hidden)
+            multiply(layer.gateUp, a.normed, stride: c.hidden, rows: rows, into: a.wide, stride: a.wideStride)
+            ck_swiglu(threads.pool, a.inner.base, a.innerStride, a.wide.base, a.wideStride, rows, c.feedForward)
+            multiply(layer.down, a.inner, stride: a.innerStride, rows: rows, into: a.delta, stride: a.deltaStride)
+            ck_add_rows(threads.pool, a.stream.base, a.delta.base, a.deltaStride, rows, c.hidden)
         }
+        keepStates(entries)
         project(entries)
+    }
+
+    /// The hidden states of an entry's tokens after the last norm, `[tokens, hidden]`, until the next step; none where the
+    /// entry does not keep them.
+    func hiddenStates(ofEntry index: Int) -> UnsafeBufferPointer<Float> {
+        let hidden = weights.configuration.hidden
+        let rows = stateRows.isEmpty ? 0..<0 : stateRows[index]
+        return UnsafeBufferPointer(start: states.base + rows.lowerBound * hidden, count: rows.count * hidden)
     }
 
     /// Rows of logits that the last step computed: those of its entries, in order.
@@ -84,6 +106,11 @@ public final class TransformerDecoder {
     /// The logits of a row, one for each token of the vocabulary.
     public func logits(ofRow row: Int) -> [Float] {
         Array(UnsafeBufferPointer(start: logitRow(row), count: vocabulary))
+    }
+
+    /// The logits of a row where they are, until the next step.
+    func logitBuffer(ofRow row: Int) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(start: logitRow(row), count: vocabulary)
     }
 
     /// The token with the largest logit of a row; of equals the first.
@@ -116,34 +143,55 @@ public final class TransformerDecoder {
     private func normalise(_ weight: [Float], rows: Int) {
         let c = weights.configuration
         ck_rms_norm(
-            activations.normed.base, activations.stream.base, weight, rows, c.hidden, Float(c.normEpsilon))
+            threads.pool, activations.normed.base, activations.stream.base, weight, rows, c.hidden,
+            Float(c.normEpsilon))
     }
 
-    /// Normalises each head where the architecture does, rotates queries and keys, caches keys and values, and lets each sequence attend to its own blocks.
-    private func attend(_ entries: [StepEntry], layer: Int) {
+    private func multiply(
+        _ matrix: PackedMatrix, _ x: FloatBuffer, stride xStride: Int, rows: Int, into y: FloatBuffer,
+        stride yStride: Int
+    ) {
+        matrix.multiply(x.base, stride: xStride, rows: rows, into: y.base, stride: yStride, pool: threads.pool)
+    }
+
+    /// Normalises each head where the architecture does, rotates queries and keys, caches keys and values, and lets each
+    /// sequence attend to its own blocks.
+    private func attend(_ entries: [StepEntry], layer: Int, rows: Int) {
         let c = weights.configuration
         let a = activations
-        var row = 0
-        for entry in entries {
-            let first = a.wide.base + row * a.wideStride
-            for offset in 0..<entry.tokens.count {
-                let position = entry.start + offset
-                let query = first + offset * a.wideStride
-                let key = query + c.queryWidth
-                if let norms = weights.layers[layer].headNorms {
-                    let epsilon = Float(c.normEpsilon)
-                    ck_rms_norm(query, query, norms.query, c.heads, c.headDimension, epsilon)
-                    ck_rms_norm(key, key, norms.key, c.keyValueHeads, c.headDimension, epsilon)
-                }
-                let (cosines, sines) = (rotary.cosines(at: position), rotary.sines(at: position))
-                ck_rope(query, cosines, sines, c.heads, c.headDimension)
-                ck_rope(key, cosines, sines, c.keyValueHeads, c.headDimension)
-                cache.store(
-                    key: key, value: key + c.keyValueWidth, layer: layer, position: position, blocks: entry.blocks)
-            }
+        if let norms = weights.layers[layer].headNorms {
+            let epsilon = Float(c.normEpsilon)
+            ck_rms_norm_heads(
+                threads.pool, a.wide.base, a.wideStride, norms.query, rows, c.heads, c.headDimension, epsilon)
+            ck_rms_norm_heads(
+                threads.pool, a.wide.base + c.queryWidth, a.wideStride, norms.key, rows, c.keyValueHeads,
+                c.headDimension, epsilon)
+        }
+        let (keys, values) = (cache.keys(layer: layer), cache.values(layer: layer))
+        spans.withSpans(of: entries) { spans, count in
+            ck_rotate_and_store(
+                threads.pool, a.wide.base, a.wideStride, spans, count, rotary.cosines.base, rotary.sines.base, keys,
+                values, cache.shape)
             ck_attention(
-                a.inner.base + row * a.innerStride, a.innerStride, first, a.wideStride, entry.tokens.count, entry.start,
-                cache.keys(layer: layer), cache.values(layer: layer), entry.blocks, cache.shape, scores.base)
+                threads.pool, a.inner.base, a.innerStride, a.wide.base, a.wideStride, spans, count, keys, values,
+                cache.shape, scores.base, scoresStride)
+        }
+    }
+
+    private func keepStates(_ entries: [StepEntry]) {
+        stateRows.removeAll(keepingCapacity: true)
+        guard entries.contains(where: \.keepsStates) else { return }
+        let c = weights.configuration
+        let count = entries.reduce(0) { $0 + ($1.keepsStates ? $1.tokens.count : 0) }
+        if states.count < count * c.hidden { states = FloatBuffer(count: count * c.hidden) }
+        var (row, kept) = (0, 0)
+        for entry in entries {
+            let rows = entry.keepsStates ? entry.tokens.count : 0
+            ck_rms_norm(
+                threads.pool, states.base + kept * c.hidden, activations.stream.base + row * c.hidden,
+                weights.finalNorm, rows, c.hidden, Float(c.normEpsilon))
+            stateRows.append(kept..<(kept + rows))
+            kept += rows
             row += entry.tokens.count
         }
     }
@@ -167,7 +215,7 @@ public final class TransformerDecoder {
         let stride = weights.output.paddedOutputs
         if logits.count < logitRows * stride { logits = FloatBuffer(count: logitRows * stride) }
         normalise(weights.finalNorm, rows: logitRows)
-        weights.output.multiply(a.normed.base, stride: c.hidden, rows: logitRows, into: logits.base, stride: stride)
+        multiply(weights.output, a.normed, stride: c.hidden, rows: logitRows, into: logits, stride: stride)
     }
 
     private func logitRow(_ row: Int) -> UnsafePointer<Float> {

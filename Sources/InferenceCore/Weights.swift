@@ -137,11 +137,17 @@ public final class Weights {
         }
     }
 
-    /// Bytes of memory that the matrices take.
-    public var bytes: Int {
-        let layers = layers.reduce(0) {
-            $0 + $1.queryKeyValue.bytes + $1.attentionOutput.bytes + $1.gateUp.bytes + $1.down.bytes
-        }
-        return layers + embedding.bytes + (output === embedding ? 0 : output.bytes)
+    /// The matrices that a step multiplies by: all but an embedding that is not the output matrix too.
+    private var multipliers: [PackedMatrix] {
+        layers.flatMap { [$0.queryKeyValue, $0.attentionOutput, $0.gateUp, $0.down] } + [output]
     }
+
+    /// Bytes of memory that the matrices take.
+    public var bytes: Int { streamedBytes + (output === embedding ? 0 : embedding.bytes) }
+
+    /// Bytes of weights that a step reads, however many rows it has.
+    public var streamedBytes: Int { multipliers.reduce(0) { $0 + $1.bytes } }
+
+    /// Weights that a step multiplies each token by.
+    public var multiplied: Int { multipliers.reduce(0) { $0 + $1.inputs * $1.outputs } }
 }

@@ -12,6 +12,17 @@ struct WorkerCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["worker"] + arguments) }
 }
 
+/// `tidegate load`: handed over likewise.
+struct LoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load", abstract: "Send a scenario's traffic to an OpenAI-compatible server, open-loop.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate load --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["load"] + arguments) }
+}
+
 /// The executable `tidegate-live`, which lies beside this one.
 enum LivePlane {
     /// Becomes that executable, with its exit code and signals.

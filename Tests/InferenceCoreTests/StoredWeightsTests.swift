@@ -124,11 +124,11 @@ struct StoredWeightsTests {
     @Test("Packed weights take the bytes of the file, when panels are full")
     func bytes() throws {
         for (name, type, gguf) in EncodedWeights.types {
-            let encoded = EncodedWeights(type, count: 48 * 64, seed: 1)
-            let matrix = try PackedMatrix(inputs: 64, stacking: [(StoredTensor(type, bytes: encoded.bytes), 48)])
+            let encoded = EncodedWeights(type, count: 96 * 64, seed: 1)
+            let matrix = try PackedMatrix(inputs: 64, stacking: [(StoredTensor(type, bytes: encoded.bytes), 96)])
             let kind = try #require(GGUFFile.TensorType(rawValue: gguf))
             #expect(kind.name == name)
-            #expect(matrix.bytes == 48 * 64 / kind.blockSize * kind.blockBytes && matrix.bytes == encoded.bytes.count)
+            #expect(matrix.bytes == 96 * 64 / kind.blockSize * kind.blockBytes && matrix.bytes == encoded.bytes.count)
         }
     }
 }

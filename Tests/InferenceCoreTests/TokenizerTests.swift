@@ -94,7 +94,6 @@ struct TokenizerTests {
             specs.append([
                 "tokens": data.tokens, "merges": data.merges.map { [$0.left, $0.right] },
                 "special": data.tokens.indices.filter { data.types[$0] == .control }.map { data.tokens[$0] },
-                "unknown": data.tokens[Int(data.unknown ?? 0)],
             ])
         }
         let patterns: [PreTokenizer] = [.llama3, .qwen2]
@@ -184,8 +183,9 @@ struct TokenizerTests {
         data.unknown = 1
         let tokenizer = try Tokenizer(data, file: "made")
         #expect(tokenizer.encode("<x><xy><xa", allowing: .all) == [3, 4, 2, 0])
-        #expect(tokenizer.encode("<x><xy>", allowing: .plain) == [2, 1, 4])
-        #expect(tokenizer.encode("<x>", allowing: .none) == [1, 1, 1])
+        #expect(tokenizer.encode("<x><xy>", allowing: .plain) == [2, 4])
+        // Bytes that have no token are dropped, and do not become the unknown one.
+        #expect(tokenizer.encode("<x>a", allowing: .none) == [0])
     }
 
     @Test("The heap merges what the scan merges")
@@ -201,11 +201,12 @@ struct TokenizerTests {
         }
     }
 
-    @Test("A megabyte of one letter is encoded, and much of nothing but spaces", .timeLimit(.minutes(2)))
-    func megabyte() throws {
+    // Merging without the heap would take some 10^10 looks at neighbours.
+    @Test("128 KiB of one letter are encoded, and much of nothing but spaces", .timeLimit(.minutes(1)))
+    func longWord() throws {
         for folder in [TokenizerFixtures.tiny, TokenizerFixtures.stories] {
             let tokenizer = try Tokenizer(folder: folder)
-            for (letter, count) in [("e", 1 << 20), (" ", 1 << 16), ("é", 1 << 15)] {
+            for (letter, count) in [("e", 1 << 17), (" ", 1 << 14), ("é", 1 << 13)] {
                 let text = String(repeating: letter, count: count)
                 #expect(tokenizer.decode(tokenizer.encode(text)) == text)
             }

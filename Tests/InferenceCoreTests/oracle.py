@@ -1,6 +1,6 @@
 """What the libraries of others make of texts: JSON on stdin, JSON on stdout.
 
-{"tokenizers": [{"file": PATH} or {"tokens", "merges", "special", "unknown"}], "patterns": [REGEX], "texts": [TEXT],
+{"tokenizers": [{"file": PATH} or {"tokens", "merges", "special"}], "patterns": [REGEX], "texts": [TEXT],
  "templates": [{"template", "beginning", "end", "messages", "generate", "thinking"}]}
 gives {"ids": per tokenizer and text, "splits": byte lengths of words per pattern and text, "rendered": [TEXT or null]}.
 """
@@ -17,10 +17,11 @@ from tokenizers import models, pre_tokenizers
 def tokenizer(spec):
     if "file" in spec:
         return tokenizers.Tokenizer.from_file(spec["file"])
-    # The tokenizer of a GGUF file with the pre-tokenizer smollm, as its tokenizer.json has it.
+    # The tokenizer of a GGUF file with the pre-tokenizer smollm, as its tokenizer.json has it, but for the unknown token:
+    # without one, bytes that have no token are dropped, as they are by Tokenizer.
     vocabulary = {token: number for number, token in enumerate(spec["tokens"])}
     merges = [tuple(merge) for merge in spec["merges"]]
-    made = tokenizers.Tokenizer(models.BPE(vocabulary, merges, unk_token=spec["unknown"]))
+    made = tokenizers.Tokenizer(models.BPE(vocabulary, merges, unk_token=None))
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     made.add_special_tokens(spec["special"])

@@ -1,3 +1,4 @@
+import CKernels
 import Randomness
 
 #if canImport(Glibc)
@@ -35,7 +36,11 @@ public struct Sampler: Sendable {
     public private(set) var count = 0
     private let draws: CounterStream
     private var prompt: Set<Int32> = []
+    /// How often each token was generated, where a penalty asks.
     private var output: [Int32: Int] = [:]
+    private let looksBack: Bool
+    /// Whether the largest logit decides, and nothing else is told.
+    private let isPlain: Bool
 
     /// - Parameter output: What was generated already, when a request goes on.
     /// - Precondition: the parameters have no problem.
@@ -44,11 +49,15 @@ public struct Sampler: Sendable {
         self.parameters = parameters
         draws = CounterStream(seed: parameters.seed, names: "sampling")
         if parameters.repetitionPenalty != 1 { self.prompt = Set(prompt) }
+        looksBack =
+            parameters.repetitionPenalty != 1 || parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0
+        isPlain =
+            parameters.temperature == 0 && !looksBack && parameters.logitBias.isEmpty && parameters.logprobs == nil
         for token in output { note(token) }
     }
 
     private mutating func note(_ token: Int32) {
-        output[token, default: 0] += 1
+        if looksBack { output[token, default: 0] += 1 }
         count += 1
     }
 
@@ -57,8 +66,18 @@ public struct Sampler: Sendable {
     /// - Parameter logits: One for each token; minus infinity rules a token out.
     /// - Complexity: O(vocabulary) expected: nothing is sorted but the tokens that are told in `top`.
     public mutating func next(_ logits: [Float]) throws(SamplingError) -> Choice {
-        for index in logits.indices where !(logits[index] < .infinity) {
-            throw .notFinite(token: Int32(index))
+        try logits.withUnsafeBufferPointer { (logits) throws(SamplingError) in try next(logits) }
+    }
+
+    /// The same for logits where they are; a plain greedy choice takes no memory.
+    mutating func next(_ logits: UnsafeBufferPointer<Float>) throws(SamplingError) -> Choice {
+        let unusable = ck_first_unusable(logits.baseAddress, logits.count)
+        guard unusable == logits.count else { throw .notFinite(token: Int32(unusable)) }
+        if isPlain, let first = logits.first {
+            let best = ck_argmax(logits.baseAddress, logits.count)
+            guard max(first, logits[best]) > -.infinity else { throw .nothingLeft }
+            note(Int32(best))
+            return Choice(token: Int32(best))
         }
         var scores = logits.map(Double.init)
         try adjust(&scores)
@@ -129,7 +148,7 @@ public struct Sampler: Sendable {
         return last
     }
 
-    private func tell(_ choice: inout Choice, _ wanted: Int, _ logits: [Float]) {
+    private func tell(_ choice: inout Choice, _ wanted: Int, _ logits: UnsafeBufferPointer<Float>) {
         guard let highest = logits.max() else { return }
         let logSum = log(logits.reduce(0.0) { $0 + exp(Double($1 - highest)) })
         func logprob(_ token: Int) -> Double { Double(logits[token] - highest) - logSum }

@@ -267,9 +267,9 @@ public struct Tokenizer: Sendable {
                 word.removeAll(keepingCapacity: true)
                 for byte in piece {
                     let token = byteTokens[Int(byte)]
-                    // As in the tokenizers library: a byte without a token is the unknown one (which may be a special
-                    // one: SmolLM2's is <|endoftext|>), and nothing where there is none.
-                    if token >= 0 { word.append(token) } else if let unknown = data.unknown { word.append(unknown) }
+                    // A byte without a token is dropped. The tokenizers library makes the unknown token of it, which
+                    // for SmolLM2 is <|endoftext|>: a client's odd byte would end the text before it.
+                    if token >= 0 { word.append(token) }
                 }
                 merges.merge(&word)
                 ids += word

@@ -10,7 +10,7 @@ public enum TrustStudy {
     /// The level of the intervals.
     public static let level = 0.9
     /// Runs behind an interval.
-    public static let replications = 16
+    public static let replications = 20
     /// Other runs behind the truth of a world.
     public static let referenceRuns = 128
     /// What the level may be off by, and the widest half-width in the median, as a share of the estimate.

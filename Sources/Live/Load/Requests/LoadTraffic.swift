@@ -1,0 +1,73 @@
+import FleetModel
+import Randomness
+import Simulation
+import Units
+import Workload
+
+/// The part of a scenario's traffic that is sent, and how fast its time passes.
+///
+/// Requests are those of the simulator's run of the same seed: same times, lengths, tenants and content.
+public struct LoadTraffic: Sendable {
+    public var name: String
+    public var seed: UInt64
+    public var tenants: [Tenant]
+    public var classes: [SLOClass]
+    /// Where in the scenario the load begins.
+    public let begin: TimeSpan
+    /// How long it lasts, by the clock.
+    public let duration: TimeSpan
+    /// What the scenario's rate is multiplied by.
+    public let speed: Double
+    private let sources: [TrafficSource]
+    private let traces: [TraceTraffic]
+    private let start: Instant
+
+    /// Selects traffic of a scenario.
+    ///
+    /// - Parameters:
+    ///   - pool: Only what is served there; `nil` for all.
+    ///   - begin: Leaves out what comes earlier in the scenario.
+    ///   - limit: How long to send by the clock, at most; `nil` until the scenario's end.
+    ///   - speed: How many times as fast the scenario's time passes. Range: 1e-6...1e6.
+    /// - Throws: Why nothing can be sent.
+    public init(
+        _ scenario: Scenario, pool: String? = nil, from begin: TimeSpan = .zero, for limit: TimeSpan? = nil,
+        speed: Double = 1
+    ) throws(LoadError) {
+        guard speed >= 1e-6, speed <= 1e6 else { throw LoadError("a speed of \(speed) is not 0.000001 to 1000000") }
+        guard begin >= .zero, begin < scenario.duration else {
+            throw LoadError("the load would begin at \(begin), but the scenario lasts \(scenario.duration)")
+        }
+        if let pool, !scenario.pools.contains(where: { $0.id.name == pool }) {
+            let names = scenario.pools.map(\.id.name).joined(separator: ", ")
+            throw LoadError("the scenario has no pool '\(pool)'; it has: \(names)")
+        }
+        let isChosen = { (id: PoolID) in pool == nil || id.name == pool }
+        sources = scenario.sources.filter { isChosen($0.pool) }
+        traces = scenario.traces.filter { isChosen($0.pool) }
+        guard sources.count + traces.count > 0 else {
+            throw LoadError("the scenario has no traffic" + (pool.map { " for pool '\($0)'" } ?? ""))
+        }
+        (name, seed, start) = (scenario.name, scenario.seed, scenario.start)
+        (tenants, classes) = (scenario.tenants, scenario.sloClasses)
+        (self.begin, self.speed) = (begin, speed)
+        let rest = TimeSpan.estimate(seconds: (scenario.duration - begin).seconds / speed)
+        duration = min(limit ?? rest, rest)
+        guard duration > .zero else { throw LoadError("the load would last \(duration)") }
+    }
+
+    /// The traffic from the scenario's beginning to where the load ends.
+    func stream() -> ArrivalStream {
+        let span = TimeSpan.estimate(seconds: duration.seconds * speed)
+        return ArrivalStream(
+            sources: sources, traces: traces, streams: RandomStreams(seed: seed), start: start,
+            duration: begin + span)
+    }
+
+    /// When a request is due, after the start of the load; negative for one that comes before the load begins.
+    func offset(of arrival: Arrival) -> TimeSpan {
+        let since = arrival.time - start - begin
+        // At the scenario's own speed the times are kept to the nanosecond.
+        return speed == 1 ? since : TimeSpan(nanoseconds: Int64(Double(since.nanoseconds) / speed))
+    }
+}

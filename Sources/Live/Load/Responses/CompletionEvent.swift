@@ -1,0 +1,67 @@
+/// What one event of a streamed completion or chat says, as far as a measurement needs it.
+struct CompletionEvent: Hashable, Sendable {
+    /// The end of the stream, `[DONE]`.
+    var isDone = false
+    /// Whether it brings text: some of the answer was generated.
+    var hasContent = false
+    /// Whether it tells of an error in place of an answer.
+    var isError = false
+    /// From `usage`, which is the server's own count; chunks are not tokens.
+    var promptTokens: Int?
+    var completionTokens: Int?
+
+    init() {}
+
+    /// Reads the data of an event; `nil` when it is neither JSON nor the end.
+    ///
+    /// One pass over the bytes that keeps nothing: a server of a thousand streams sends tens of thousands a second.
+    init?(_ data: UnsafeRawBufferPointer) {
+        if data.elementsEqual("[DONE]".utf8) {
+            isDone = true
+            return
+        }
+        var scanner = JSONScanner(data)
+        let isWhole = scanner.object { key, scanner in
+            switch key {
+            case "choices": scanner.array { $0.object { self.readChoice($0, &$1) } }
+            case "usage": scanner.isNull() || scanner.object { self.readUsage($0, &$1) }
+            case "error": scanner.isNull() || scanner.skip(noting: &self.isError)
+            default: scanner.skip()
+            }
+        }
+        guard isWhole, scanner.isAtEnd else { return nil }
+    }
+
+    private mutating func readChoice(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
+        switch key {
+        case "text": readText(&scanner)
+        case "delta": scanner.isNull() || scanner.object { self.readDelta($0, &$1) }
+        default: scanner.skip()
+        }
+    }
+
+    private mutating func readDelta(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
+        switch key {
+        case "content", "reasoning", "reasoning_content", "refusal", "tool_calls": readText(&scanner)
+        default: scanner.skip()
+        }
+    }
+
+    /// Text that is not empty is content, and so is a list that is not empty.
+    private mutating func readText(_ scanner: inout JSONScanner) -> Bool {
+        if scanner.isNull() { return true }
+        let start = scanner.position
+        guard scanner.skip() else { return false }
+        // Quotes or brackets are two bytes.
+        if scanner.position - start > 2 { hasContent = true }
+        return true
+    }
+
+    private mutating func readUsage(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
+        switch key {
+        case "prompt_tokens": scanner.count(&promptTokens)
+        case "completion_tokens": scanner.count(&completionTokens)
+        default: scanner.skip()
+        }
+    }
+}

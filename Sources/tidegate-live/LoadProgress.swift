@@ -1,0 +1,77 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Live
+import Synchronization
+import Units
+
+/// What a user sees of a load beside its result, on standard error: on a terminal one line that is rewritten, elsewhere
+/// a line at each tenth of the way.
+final class LoadProgress: Sendable {
+    private let isQuiet: Bool
+    private let isTerminal = isatty(STDERR_FILENO) != 0 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    /// The tenth shown last, and whether a line is open.
+    private let state = Mutex((tenth: -1, isLineOpen: false))
+
+    init(isQuiet: Bool) { self.isQuiet = isQuiet }
+
+    func show(_ progress: LoadRun.Progress, of duration: TimeSpan) {
+        guard !isQuiet else { return }
+        let elapsed = min(max(progress.elapsed, .zero), duration)
+        let share = elapsed.seconds / duration.seconds
+        let text =
+            String(format: "%.0f of %.0f s, ", elapsed.seconds, duration.seconds)
+            + "\(progress.ended) ended, \(progress.failed) failed, \(progress.inFlight) under way"
+        state.withLock { state in
+            if isTerminal {
+                state.isLineOpen = true
+                write("\r\u{1B}[Kload \(Int(share * 100)) %  \(text)")
+            } else if Int(share * 10) > state.tenth {
+                state.tenth = Int(share * 10)
+                write("load \(state.tenth * 10) %  \(text)\n")
+            }
+        }
+    }
+
+    /// Ends the line, so that the next output begins on one of its own.
+    func finish() {
+        state.withLock { state in
+            if state.isLineOpen { write("\n") }
+            state.isLineOpen = false
+        }
+    }
+
+    /// A remark.
+    func say(_ text: String) { if !isQuiet { alert(text) } }
+
+    /// What is told even where no progress is wanted.
+    func alert(_ text: String) {
+        finish()
+        write(text + "\n")
+    }
+
+    /// Does work; what is against it is told, and ends the command with the code for it.
+    func telling<Value>(_ work: () throws -> Value) throws -> Value {
+        do { return try work() } catch { throw told(error) }
+    }
+
+    /// The same for work that waits.
+    func tellingAll<Value>(_ work: () async throws -> Value) async throws -> Value {
+        do { return try await work() } catch { throw told(error) }
+    }
+
+    private func told(_ error: any Error) -> any Error {
+        switch error {
+        case is LoadError, is InvalidInput, is OutputError, is ScenarioFile.MissingScenario: alert("\(error)")
+        default: return error
+        }
+        return switch error {
+        case is InvalidInput: ExitCode.badData
+        case is OutputError: ExitCode.cannotWrite
+        case is ScenarioFile.MissingScenario: ExitCode.missingInput
+        default: ExitCode.unavailable
+        }
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
