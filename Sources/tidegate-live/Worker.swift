@@ -12,8 +12,8 @@ struct Worker: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve a model over an OpenAI-compatible API, computed or emulated.",
         discussion: """
-            Answers /v1/completions, /v1/chat/completions and /v1/models, with /health, /version and /metrics under
-            vLLM's names. With the executor 'core' the inference core computes; with 'emulated' each step lasts what an
+            Answers /v1/completions, /v1/chat/completions, /v1/embeddings and /v1/models, with /health, /version and
+            /metrics under vLLM's names. With the executor 'core' the inference core computes; with 'emulated' each step lasts what an
             engine profile says and the text is filler, so that a laptop can rehearse a fleet of GPUs.
 
             SIGTERM or Ctrl-C drains: new requests get 503, those that run finish, then the worker exits. A second one
@@ -63,6 +63,8 @@ struct ModelArguments: ParsableArguments {
     var profile: String?
     @Option(help: "The model's name in the API. The model's own without it.")
     var servedModelName: String?
+    @Option(help: "Core: threads that compute a step together. The machine's cores without it.")
+    var threads: Int?
     @Flag(help: "Emulated: be ready at once, without the profile's cold start.")
     var noColdStart = false
     @Option(help: "Emulated: mean tokens of an answer whose request gives no maximum; geometric.")
@@ -76,6 +78,7 @@ struct ModelArguments: ParsableArguments {
         case .core where profile != nil: throw ValidationError("--profile is for --executor emulated")
         default: break
         }
+        guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be 1 to 1024") }
         guard meanOutputTokens >= 1, meanOutputTokens <= 1e9 else {
             throw ValidationError("--mean-output-tokens must be at least 1")
         }
@@ -119,7 +122,9 @@ struct ModelArguments: ParsableArguments {
             kvTokens: min(most, max(1, (1 << 30) / model.bytesPerBlock) * 16),
             maxContext: model.configuration.maxContext, maxSequences: sequences, maxBatchedTokens: 512,
             prefixCaching: !scheduler.noPrefixCaching)
-        let loop = model.loop(limits: limits, maxQueue: scheduler.maxQueue)
+        let loop = model.loop(
+            limits: limits, maxQueue: scheduler.maxQueue,
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         return (loop, model.served(as: servedModelName, maxContext: limits.maxContext))
     }
 

@@ -67,6 +67,12 @@ struct APIError: Error, Sendable {
         status: .init(code: 499, reasonPhrase: "Client Closed Request"), message: "The client went away",
         type: "client_closed_request")
 
+    static func notEmulated(_ what: String) -> APIError {
+        APIError(
+            status: .notImplemented, message: "An emulated engine makes no \(what)", type: "invalid_request_error",
+            code: "not_implemented")
+    }
+
     var json: String {
         var text = JSONText()
         text.object {
@@ -79,5 +85,20 @@ struct APIError: Error, Sendable {
             }
         }
         return text.string
+    }
+}
+
+extension APIError {
+    /// What a client is told of an end that is none it asked for; `nil` for the others.
+    init?(end: FinishReason?) {
+        switch end {
+        case .abort:
+            self = .unavailable("The worker stopped before the answer was complete", code: "stopped")
+        case .error:
+            self.init(
+                status: .internalServerError, message: "The engine could not go on with this request",
+                type: "server_error", code: "engine_error")
+        case .stop, .length, nil: return nil
+        }
     }
 }

@@ -4,9 +4,6 @@ import InferenceCore
 struct CompletionCall: Sendable {
     enum Kind: Sendable { case completion, chat }
 
-    /// The most prompts of one call.
-    static let promptLimit = 128
-
     var kind: Kind
     var requests: [GenerationRequest]
     var streams: Bool
@@ -17,9 +14,7 @@ struct CompletionCall: Sendable {
     init(_ kind: Kind, body: [UInt8], priority: Int?, model: ServedModel) throws(APIError) {
         self.kind = kind
         let fields = try RequestFields(body: body)
-        if let name = try fields.string("model"), name != model.name {
-            throw .unknownModel(name, served: model.name)
-        }
+        try model.check(name: fields)
         try Self.refuseUnsupported(fields)
         streams = try fields.bool("stream") ?? false
         let options = try fields.object("stream_options")
@@ -30,7 +25,7 @@ struct CompletionCall: Sendable {
 
         let prompts =
             switch kind {
-            case .completion: try Self.prompts(fields, model: model)
+            case .completion: try PromptField("prompt", limit: 128).read(fields, model: model)
             case .chat: [try model.prompt(messages: try Self.messages(fields))]
             }
         var template = GenerationRequest(prompt: .length(0))
@@ -49,51 +44,6 @@ struct CompletionCall: Sendable {
     }
 
     // MARK: - Prompts
-
-    /// A string, an array of strings, an array of tokens, or an array of arrays of tokens.
-    private static func prompts(
-        _ fields: RequestFields, model: ServedModel
-    ) throws(APIError) -> [GenerationRequest.Prompt] {
-        guard let value = fields["prompt"] else { throw .invalid("'prompt' is missing", param: "prompt") }
-        switch value {
-        case .string(let text): return [model.prompt(text: text)]
-        case .array(let elements):
-            guard let first = elements.first else { throw .invalid("'prompt' is empty", param: "prompt") }
-            if case .number = first { return [try tokenPrompt(elements, model: model)] }
-            guard elements.count <= promptLimit else {
-                throw .invalid(
-                    "'prompt' has \(elements.count) prompts, more than \(promptLimit)", param: "prompt")
-            }
-            var prompts: [GenerationRequest.Prompt] = []
-            for element in elements {
-                switch element {
-                case .string(let text): prompts.append(model.prompt(text: text))
-                case .array(let tokens): prompts.append(try tokenPrompt(tokens, model: model))
-                default: throw wrongPrompt(element)
-                }
-            }
-            return prompts
-        default: throw wrongPrompt(value)
-        }
-    }
-
-    private static func wrongPrompt(_ value: JSONTree) -> APIError {
-        .invalid(
-            "'prompt' must be a string, an array of strings, or an array of tokens, not \(value.kind)", param: "prompt",
-            code: "invalid_type")
-    }
-
-    private static func tokenPrompt(
-        _ elements: [JSONTree], model: ServedModel
-    ) throws(APIError) -> GenerationRequest.Prompt {
-        var tokens: [Int] = []
-        tokens.reserveCapacity(elements.count)
-        for element in elements {
-            guard let token = element.integer else { throw wrongPrompt(element) }
-            tokens.append(token)
-        }
-        return try model.prompt(tokens: tokens, param: "prompt")
-    }
 
     private static func messages(_ fields: RequestFields) throws(APIError) -> [ChatMessage] {
         guard let elements = try fields.array("messages") else {

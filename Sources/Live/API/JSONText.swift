@@ -31,6 +31,8 @@ struct JSONText {
     }
 
     mutating func value(_ value: Int) { literal(String(value)) }
+    /// - Precondition: it is finite: JSON has no other numbers.
+    mutating func value(_ value: Float) { literal("\(value)") }
     mutating func value(_ value: Bool) { literal(value ? "true" : "false") }
 
     mutating func member(_ key: String, _ value: String?) {

@@ -30,6 +30,12 @@ public struct ServedModel: Sendable {
     /// Whether the engine only plays a model: then lengths that a client leaves open are drawn.
     var isEmulated: Bool { if case .counted = prompts { true } else { false } }
 
+    /// - Throws: An error when a request names another model.
+    func check(name fields: RequestFields) throws(APIError) {
+        guard let name = try fields.string("model"), name != self.name else { return }
+        throw .unknownModel(name, served: self.name)
+    }
+
     /// Tokens that the model has; `nil` where no token means anything.
     var vocabulary: Int? {
         switch prompts {

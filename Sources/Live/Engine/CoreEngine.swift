@@ -33,8 +33,8 @@ struct CoreEngine: Engine {
         let ticket = try worker.submit(
             CoreRequest(
                 tokens: tokens, sampling: sampling, priority: request.priority,
-                cacheSalt: CacheSalt.number(of: request.cacheSalt)))
-        texts[ticket] = AnswerText(vocabulary, sampling)
+                cacheSalt: CacheSalt.number(of: request.cacheSalt), pooling: request.pooling))
+        if request.pooling == nil { texts[ticket] = AnswerText(vocabulary, sampling) }
         return ticket
     }
 
@@ -52,9 +52,16 @@ struct CoreEngine: Engine {
         outcome.decodeTokens = Int(report.features.decodeSequences)
         for produced in report.produced { add(produced.token, of: produced.request, to: &outcome) }
         for finished in report.finished {
-            guard case .failed = finished.end else { continue }
-            texts[finished.request] = nil
-            outcome.outputs.append(.init(ticket: finished.request, text: "", finish: .error, hasToken: false))
+            switch finished.end {
+            // Told with their last token.
+            case .stop, .length: continue
+            case .failed:
+                texts[finished.request] = nil
+                outcome.outputs.append(.init(ticket: finished.request, text: "", finish: .error, hasToken: false))
+            case .embedded(let vector):
+                outcome.outputs.append(
+                    .init(ticket: finished.request, text: "", finish: .stop, embedding: vector, hasToken: false))
+            }
         }
         return true
     }

@@ -56,7 +56,9 @@ public struct CoreModel: Sendable {
     }
 
     /// A loop over the core with this model.
-    public func loop(limits: BatcherConfiguration, maxQueue: Int) -> EngineLoop {
+    ///
+    /// - Parameter threads: That compute a step together, the engine's own included.
+    public func loop(limits: BatcherConfiguration, maxQueue: Int, threads: Int = 1) -> EngineLoop {
         EngineLoop(limits: limits, maxQueue: maxQueue) { stage in
             stage("loading weights")
             let weights =
@@ -64,7 +66,7 @@ public struct CoreModel: Sendable {
                 case .preset(let preset): preset.weights()
                 case .path(let path): try Weights(path: path)
                 }
-            let decoder = TransformerDecoder(weights: weights, kvBlocks: limits.totalBlocks)
+            let decoder = TransformerDecoder(weights: weights, kvBlocks: limits.totalBlocks, threads: threads)
             stage("warming up")
             // The first step finds memory that no one has touched.
             decoder.step([StepEntry(blocks: [0], start: 0, tokens: [0])])

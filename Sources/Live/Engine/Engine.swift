@@ -43,7 +43,9 @@ struct StepOutcome {
         var text: String
         /// Set with the last token: the ticket is free again.
         var finish: FinishReason?
-        /// Whether the step produced a token for the request; an engine that fails a request has none.
+        /// Of a request that asked for one; its only output.
+        var embedding: [Float]?
+        /// Whether the step produced a token for the request; an embedding or a failure has none.
         var hasToken = true
     }
 

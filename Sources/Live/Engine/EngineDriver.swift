@@ -17,6 +17,8 @@ struct EngineDriver {
     fileprivate enum Observation {
         case queueTime(Double)
         case firstToken(ttft: Double, promptTokens: Int)
+        /// A prompt of which an embedding was made.
+        case embedded(promptTokens: Int)
         case gap(Double)
         case end(FinishReason, e2e: Double, tpot: Double?, promptTokens: Int, tokens: Int)
     }
@@ -95,8 +97,10 @@ struct EngineDriver {
             entry.tokens += 1
             entries[output.ticket] = entry
         }
+        if output.embedding != nil { observations.append(.embedded(promptTokens: entry.promptTokens)) }
         let event = Generation.Event(
-            prompt: entry.prompt, text: output.text, tokens: output.hasToken ? 1 : 0, finish: output.finish)
+            prompt: entry.prompt, text: output.text, tokens: output.hasToken ? 1 : 0, embedding: output.embedding,
+            finish: output.finish)
         deliveries.append((entry.generation, event))
         if let finish = output.finish { end(output.ticket, finish, at: now) }
     }
@@ -153,6 +157,7 @@ extension WorkerMetrics {
         case .firstToken(let seconds, let tokens):
             ttft.observe(seconds)
             promptTokens += UInt64(tokens)
+        case .embedded(let tokens): promptTokens += UInt64(tokens)
         case .gap(let seconds): itl.observe(seconds)
         case .end(let reason, let latency, let perToken, let prompt, let tokens):
             countFinish(reason)

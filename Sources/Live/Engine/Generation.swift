@@ -13,6 +13,8 @@ public final class Generation: Sendable {
         public var text: String
         /// Tokens that the text is of: 0 when a prompt ends without a last one.
         public var tokens: Int
+        /// Of a prompt that asked for one.
+        public var embedding: [Float]?
         /// Set with a prompt's last event.
         public var finish: FinishReason?
     }

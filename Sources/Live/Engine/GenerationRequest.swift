@@ -1,6 +1,6 @@
 import InferenceCore
 
-/// What an engine is asked for: one prompt, to be continued.
+/// What an engine is asked for: one prompt, to be continued, or to be made one vector of.
 public struct GenerationRequest: Sendable {
     public enum Prompt: Hashable, Sendable {
         case tokens([Int32])
@@ -22,6 +22,8 @@ public struct GenerationRequest: Sendable {
     public var maxTokens: Int?
     /// A smaller number is served first.
     public var priority = 0
+    /// Whether an embedding of the prompt is wanted in place of tokens, and how its states become one.
+    public var pooling: Pooling?
     /// Prompts share cached prefixes only with those of the same salt.
     public var cacheSalt = ""
 

@@ -16,7 +16,7 @@ struct CompletionAnswer: Sendable {
             choices[event.prompt].text += event.text
             choices[event.prompt].finish = event.finish
             tokens += event.tokens
-            if let error = Self.problem(event.finish) {
+            if let error = APIError(end: event.finish) {
                 generation.cancel()
                 throw error
             }
@@ -49,7 +49,7 @@ struct CompletionAnswer: Sendable {
         var tokens = 0
         var begun = Set<Int>()
         for await event in generation.events {
-            if let error = Self.problem(event.finish) {
+            if let error = APIError(end: event.finish) {
                 try await writer.write(ByteBuffer(bytes: CompletionFormat.event(error)))
                 return
             }
@@ -65,17 +65,5 @@ struct CompletionAnswer: Sendable {
             last = format.piece(.init(promptTokens: generation.promptTokens, completionTokens: tokens)) + last
         }
         try await writer.write(ByteBuffer(bytes: last))
-    }
-
-    /// What a client is told of an end that is none it asked for.
-    private static func problem(_ finish: FinishReason?) -> APIError? {
-        switch finish {
-        case .abort: .unavailable("The worker stopped before the answer was complete", code: "stopped")
-        case .error:
-            APIError(
-                status: .internalServerError, message: "The engine could not go on with this request",
-                type: "server_error", code: "engine_error")
-        case .stop, .length, nil: nil
-        }
     }
 }

@@ -21,15 +21,18 @@ struct WorkerResponder: HTTPResponder {
             case "/v1/models": return try allowing(.get, request) { models() }
             case "/v1/completions":
                 try require(.post, request)
-                return try await complete(.completion, request, context)
+                return try await serve(request, context) { body, priority, presence in
+                    try await complete(.completion, body: body, priority: priority, presence)
+                }
             case "/v1/chat/completions":
                 try require(.post, request)
-                return try await complete(.chat, request, context)
+                return try await serve(request, context) { body, priority, presence in
+                    try await complete(.chat, body: body, priority: priority, presence)
+                }
             case "/v1/embeddings":
                 try require(.post, request)
-                throw APIError(
-                    status: .notImplemented, message: "This worker does not compute embeddings",
-                    type: "invalid_request_error", code: "not_implemented")
+                guard !model.isEmulated else { throw APIError.notEmulated("embeddings") }
+                return try await serve(request, context, embed)
             case let path:
                 if path.hasPrefix("/v1/models/") {
                     return try allowing(.get, request) { try model(named: String(path.dropFirst(11))) }
@@ -103,8 +106,10 @@ struct WorkerResponder: HTTPResponder {
 
     // MARK: - Generating
 
-    private func complete(
-        _ kind: CompletionCall.Kind, _ request: Request, _ context: WorkerContext
+    /// Reads a request's body and answers it.
+    private func serve(
+        _ request: Request, _ context: WorkerContext,
+        _ answer: (_ body: [UInt8], _ priority: Int?, _ presence: ClientPresence) async throws -> Response
     ) async throws -> Response {
         // Nothing of a request is read that will not be served.
         if state.isDraining { throw APIError.draining }
@@ -115,21 +120,20 @@ struct WorkerResponder: HTTPResponder {
         let presence = try await context.presence()
         let body = try await self.body(of: request)
         do {
-            return try await complete(kind, body: body, priority: priority(of: request), presence)
+            guard let body else { throw APIError.bodyTooLarge(limit: limits.bodyBytes) }
+            return try await answer(body, priority(of: request), presence)
         } catch let error as APIError {
             return .error(error)
         }
     }
 
-    /// - Parameter body: `nil` when it is longer than the limit.
     private func complete(
-        _ kind: CompletionCall.Kind, body: [UInt8]?, priority: Int?, _ presence: ClientPresence
+        _ kind: CompletionCall.Kind, body: [UInt8], priority: Int?, _ presence: ClientPresence
     ) async throws -> Response {
-        guard let body else { throw APIError.bodyTooLarge(limit: limits.bodyBytes) }
         let call = try CompletionCall(kind, body: body, priority: priority, model: model)
         guard state.begin() else { throw APIError.draining }
         do {
-            let generation = try submit(call)
+            let generation = try submit(call.requests)
             presence.onGone { generation.cancel() }
             let answer = CompletionAnswer(
                 call: call, generation: generation, presence: presence, format: format(call), state: state)
@@ -140,9 +144,30 @@ struct WorkerResponder: HTTPResponder {
         }
     }
 
-    private func submit(_ call: CompletionCall) throws(APIError) -> Generation {
+    private func embed(body: [UInt8], priority: Int?, _ presence: ClientPresence) async throws -> Response {
+        let call = try EmbeddingCall(body: body, priority: priority, model: model)
+        guard state.begin() else { throw APIError.draining }
+        defer { state.end() }
+        let generation = try submit(call.requests)
+        presence.onGone { generation.cancel() }
+        var vectors = [[Float]](repeating: [], count: call.requests.count)
+        for await event in generation.events {
+            if let error = APIError(end: event.finish) {
+                generation.cancel()
+                throw error
+            }
+            vectors[event.prompt] = event.embedding ?? []
+        }
+        presence.forget()
+        guard !presence.isGone else { throw APIError.clientGone }
+        let json = call.json(vectors, model: model.name, promptTokens: generation.promptTokens)
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: json)))
+    }
+
+    private func submit(_ requests: [GenerationRequest]) throws(APIError) -> Generation {
         do {
-            return try loop.submit(call.requests)
+            return try loop.submit(requests)
         } catch .queueFull {
             throw .queueFull
         } catch {
