@@ -110,9 +110,11 @@ let package = Package(
 
         // The inference core on its own, for figures beside those of others: Scripts/bench core.
         .executableTarget(
-            name: "CoreBench", dependencies: ["InferenceCore", "Serving", "CKernels", "CAllocations"],
+            name: "CoreBench", dependencies: ["InferenceCore", "Serving", "CKernels", "CBench"],
             path: "Tests/CoreBench"),
-        .target(name: "CAllocations", path: "Tests/CAllocations"),
+        .target(
+            name: "CBench", path: "Tests/CBench",
+            cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
         .testTarget(
             name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
@@ -120,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "InferenceCoreTests",
             dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units", "CoreBench"],
-            exclude: ["oracle.py"]),
+            exclude: ["oracle.py", "llamacpp.py"]),
         .testTarget(name: "ArchitectureTests"),
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(

@@ -73,3 +73,10 @@ ensure_promtool() {
     rm -rf "$scratch"
     [ -x "$tool" ]
 }
+
+# Builds the release executable of the live plane and leaves its path in $live.
+build_live() {
+    say "Building tidegate-live (release; a first build takes ten minutes or more)"
+    swift build -c release --product tidegate-live
+    live=$(swift build -c release --show-bin-path)/tidegate-live
+}

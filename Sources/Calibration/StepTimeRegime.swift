@@ -36,6 +36,9 @@ struct StepTimeRegime {
     var slopes: [String]
     var hinges: Int
 
+    /// The most steps that knots are searched among.
+    private static let searched = 2000
+
     static let decode = StepTimeRegime(
         name: "decode-only",
         features: [
@@ -60,20 +63,22 @@ struct StepTimeRegime {
     /// Fits the features that the steps determine, then tries hinges.
     func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
         guard !samples.isEmpty else { throw .noSteps(regime: name) }
-        let base = try plain(samples)
+        // A knot can be told from a few thousand steps as well as from all of a large grid's.
+        let few = samples.count > Self.searched ? thinned(samples, to: Self.searched) : samples
+        let base = try plain(few)
         var best = base
-        var score = criterion(base, samples)
+        var score = criterion(base, few)
         /// Takes the model bent at these knots when it is better than the best so far.
         func improves(_ knots: [Int64]) -> Bool {
-            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else {
+            guard let bent = try? hinged(base, at: knots, few, loss: .squared), isMonotone(bent) else {
                 return false
             }
-            let bentScore = criterion(bent, samples)
+            let bentScore = criterion(bent, few)
             guard bentScore < score else { return false }
             (best, score) = (bent, bentScore)
             return true
         }
-        let widths = widthsInside(samples)
+        let widths = widthsInside(few)
         let coarse = thinned(widths, to: 8)
         for (index, first) in coarse.enumerated() {
             _ = improves([first])
@@ -84,7 +89,7 @@ struct StepTimeRegime {
         // The search counts squares, so that candidates are compared under one measure; the result is robust.
         let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
         if let robust, isMonotone(robust) { return robust }
-        return best
+        return few.count == samples.count ? best : try plain(samples)
     }
 
     // MARK: - Fits
@@ -139,9 +144,9 @@ struct StepTimeRegime {
         return Array(distinct.dropFirst().dropLast())
     }
 
-    private func thinned(_ widths: [Int64], to count: Int) -> [Int64] {
-        guard widths.count > count else { return widths }
-        return (0..<count).map { widths[$0 * (widths.count - 1) / (count - 1)] }
+    private func thinned<Element>(_ elements: [Element], to count: Int) -> [Element] {
+        guard elements.count > count else { return elements }
+        return (0..<count).map { elements[$0 * (elements.count - 1) / (count - 1)] }
     }
 
     /// The knots with one of them moved to the measured width before or after it.

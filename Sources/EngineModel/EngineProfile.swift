@@ -30,6 +30,8 @@ public struct EngineProfile: Hashable, Sendable, Codable {
     public var fit: FitQuality
     /// Anything a reader must know, one sentence each.
     public var notes: [String]
+    /// Where the host overhead of `stepTime` comes from; `nil` where it is inside the measured steps or not known.
+    public var hostOverheadSource: String?
 
     public init(
         name: String, model: String, hardware: String, acceleratorsPerReplica: Int, engine: String, date: String,

@@ -15,6 +15,7 @@ public struct StepClock: Hashable, Sendable {
         @usableFromInline var perContextToken: Int64
         @usableFromInline var beyondHinge: Int64
         @usableFromInline var hinge: Int64
+        @usableFromInline var perSkewToken: Int64
     }
     @usableFromInline struct Mixed: Hashable, Sendable {
         @usableFromInline var constant: Int64
@@ -28,10 +29,14 @@ public struct StepClock: Hashable, Sendable {
         @usableFromInline var perAreaDoubled: Int64
         @usableFromInline var perPrefillContext: Int64
         @usableFromInline var perSequence: Int64
+        @usableFromInline var perSkewToken: Int64
     }
 
     @usableFromInline let decode: Decode
     @usableFromInline let mixed: Mixed
+
+    /// Whether durations depend on ``StepFeatures/decodeSkew``, which then has to be told.
+    public var needsSkew: Bool { decode.perSkewToken != 0 || mixed.perSkewToken != 0 }
 
     /// - Precondition: every coefficient is finite and below 2⁴² ns (73 minutes).
     public init(_ coefficients: StepTimeCoefficients) {
@@ -45,13 +50,13 @@ public struct StepClock: Hashable, Sendable {
         decode = Decode(
             constant: quantised(d.constant) + overhead, perSequence: quantised(d.perSequence),
             perContextToken: quantised(d.perContextToken), beyondHinge: quantised(d.perSequenceBeyondHinge),
-            hinge: d.hingeSequences)
+            hinge: d.hingeSequences, perSkewToken: quantised(d.perSkewToken ?? 0))
         mixed = Mixed(
             constant: quantised(m.constant) + overhead, perPrefillToken: quantised(m.perPrefillToken),
             beyondFirst: quantised(m.perTokenBeyondFirstHinge), beyondSecond: quantised(m.perTokenBeyondSecondHinge),
             firstHinge: m.firstHinge, secondHinge: m.secondHinge, perContextToken: quantised(m.perContextToken),
             perAreaDoubled: quantised(m.perPrefillArea / 2), perPrefillContext: quantised(m.perPrefillContextToken),
-            perSequence: quantised(m.perSequence))
+            perSequence: quantised(m.perSequence), perSkewToken: quantised(m.perSkewToken ?? 0))
     }
 
     /// The duration of one step; at least one unit, so that time always moves.
@@ -90,6 +95,15 @@ public struct StepClock: Hashable, Sendable {
     /// Units of 2⁻²⁰ ns before noise.
     @inlinable
     func base(of step: StepFeatures) -> Int128 {
+        // Most profiles have no use for the skew, and then it is not told.
+        guard step.decodeSkew != 0 else { return evenBase(of: step) }
+        return evenBase(of: step)
+            &+ Self.term(step.isDecodeOnly ? decode.perSkewToken : mixed.perSkewToken, step.decodeSkew)
+    }
+
+    /// The same of a step whose contexts are equal.
+    @inlinable @inline(__always)
+    func evenBase(of step: StepFeatures) -> Int128 {
         if step.isDecodeOnly {
             return Int128(decode.constant) &+ Self.term(decode.perSequence, step.decodeSequences)
                 &+ Self.term(decode.perContextToken, step.decodeContext)

@@ -12,16 +12,20 @@ public struct StepFeatures: Hashable, Sendable {
     public var prefillAreaDoubled: Int64
     /// Tokens of KV cache behind the prefill chunks: Σ c.
     public var prefillContext: Int64
+    /// KV tokens by which the decoding sequences fall short of a batch in which every context is as long as the longest:
+    /// D · max − K. It stays as it is while the same sequences decode. 0 where nobody asked for it.
+    public var decodeSkew: Int64
 
     @inlinable public init(
         prefillTokens: Int64 = 0, decodeSequences: Int64 = 0, decodeContext: Int64 = 0, prefillAreaDoubled: Int64 = 0,
-        prefillContext: Int64 = 0
+        prefillContext: Int64 = 0, decodeSkew: Int64 = 0
     ) {
         self.prefillTokens = prefillTokens
         self.decodeSequences = decodeSequences
         self.decodeContext = decodeContext
         self.prefillAreaDoubled = prefillAreaDoubled
         self.prefillContext = prefillContext
+        self.decodeSkew = decodeSkew
     }
 
     /// Adds a chunk of `tokens` behind `context` cached tokens of the same sequence.
@@ -36,11 +40,11 @@ public struct StepFeatures: Hashable, Sendable {
 
 /// Coefficients of the two regimes of step time, in nanoseconds.
 ///
-///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₀)
-///     mixed:        m₀ + m₁·P + m₂·max(0, P+D − n₁) + m₃·max(0, P+D − n₂) + m₄·K + m₅·A + m₆·Kp + m₇·D
+///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₀) + c₄·S
+///     mixed:        m₀ + m₁·P + m₂·max(0, P+D − n₁) + m₃·max(0, P+D − n₂) + m₄·K + m₅·A + m₆·Kp + m₇·D + m₈·S
 ///
 /// with D decode sequences, K the KV tokens they read, P prefill tokens, A = Σ t·(c + t/2) the prefill area and Kp the
-/// KV tokens behind the chunks. The two are fitted apart because a KV token costs about twice as much in a mixed batch
+/// KV tokens behind the chunks, and S = D·max − K how unequal the contexts of a batch are. The two are fitted apart because a KV token costs about twice as much in a mixed batch
 /// (measured on vLLM's kernels). `hostOverhead` is added to both: what the engine does between kernels.
 public struct StepTimeCoefficients: Hashable, Sendable, Codable {
     /// Decode-only regime, all in ns and never negative.
@@ -51,16 +55,19 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         /// Extra cost of each sequence beyond `hingeSequences`.
         public var perSequenceBeyondHinge: Double
         public var hingeSequences: Int64
+        /// Per KV token of ``StepFeatures/decodeSkew``; `nil` where it was not measured.
+        public var perSkewToken: Double?
 
         public init(
             constant: Double, perSequence: Double, perContextToken: Double, perSequenceBeyondHinge: Double = 0,
-            hingeSequences: Int64 = 0
+            hingeSequences: Int64 = 0, perSkewToken: Double? = nil
         ) {
             self.constant = constant
             self.perSequence = perSequence
             self.perContextToken = perContextToken
             self.perSequenceBeyondHinge = perSequenceBeyondHinge
             self.hingeSequences = hingeSequences
+            self.perSkewToken = perSkewToken
         }
     }
 
@@ -77,12 +84,14 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         public var perPrefillArea: Double
         public var perPrefillContextToken: Double
         public var perSequence: Double
+        /// Per KV token of ``StepFeatures/decodeSkew``; `nil` where it was not measured.
+        public var perSkewToken: Double?
 
         public init(
             constant: Double, perPrefillToken: Double, perTokenBeyondFirstHinge: Double = 0,
             perTokenBeyondSecondHinge: Double = 0, firstHinge: Int64 = 0, secondHinge: Int64 = 0,
             perContextToken: Double = 0, perPrefillArea: Double = 0, perPrefillContextToken: Double = 0,
-            perSequence: Double = 0
+            perSequence: Double = 0, perSkewToken: Double? = nil
         ) {
             self.constant = constant
             self.perPrefillToken = perPrefillToken
@@ -94,6 +103,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
             self.perPrefillArea = perPrefillArea
             self.perPrefillContextToken = perPrefillContextToken
             self.perSequence = perSequence
+            self.perSkewToken = perSkewToken
         }
     }
 
@@ -108,6 +118,9 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         self.hostOverhead = hostOverhead
     }
 
+    /// Whether a step's duration asks for ``StepFeatures/decodeSkew``.
+    public var needsSkew: Bool { (decode.perSkewToken ?? 0) != 0 || (mixed.perSkewToken ?? 0) != 0 }
+
     /// The same engine, `factor` times slower (above 1) or faster (below 1).
     public func scaled(by factor: Double) -> StepTimeCoefficients {
         var copy = self
@@ -115,6 +128,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         copy.decode.perSequence *= factor
         copy.decode.perContextToken *= factor
         copy.decode.perSequenceBeyondHinge *= factor
+        copy.decode.perSkewToken = decode.perSkewToken.map { $0 * factor }
         copy.mixed.constant *= factor
         copy.mixed.perPrefillToken *= factor
         copy.mixed.perTokenBeyondFirstHinge *= factor
@@ -123,6 +137,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         copy.mixed.perPrefillArea *= factor
         copy.mixed.perPrefillContextToken *= factor
         copy.mixed.perSequence *= factor
+        copy.mixed.perSkewToken = mixed.perSkewToken.map { $0 * factor }
         copy.hostOverhead *= factor
         return copy
     }

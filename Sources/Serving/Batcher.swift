@@ -79,10 +79,15 @@ public struct Batcher: Sendable {
     private var pools: [BlockPool] = []
     /// Whether a sequence's blocks are more than a count.
     private let knowsBlocks: Bool
+    /// The decoding sequences by length, where a step's skew is asked for: in an array, as the caches are. Those that decode
+    /// no more are still in it until they come to the top.
+    private var longest: [Heap<LongContext>] = []
 
     /// - Parameter numbered: Whether blocks have numbers, ``blocks(of:)``, which a core needs and a simulator does not. Each
     ///   step is then planned by itself.
-    public init(configuration: BatcherConfiguration, numbered: Bool = false) {
+    /// - Parameter tracksSkew: Whether plans tell ``StepFeatures/decodeSkew``: O(log n) a sequence.
+    public init(configuration: BatcherConfiguration, numbered: Bool = false, tracksSkew: Bool = false) {
+        if tracksSkew { longest = [Heap()] }
         self.configuration = configuration
         knowsBlocks = configuration.prefixCaching || numbered
         freeBlocks = configuration.totalBlocks
@@ -162,6 +167,21 @@ public struct Batcher: Sendable {
         recycle(slot)
     }
 
+    /// Lets a decoding sequence have no more steps, but keep its place and its blocks until `finish`.
+    ///
+    /// An engine that schedules asynchronously plans a step before it has seen the tokens of the one before: what ended in
+    /// that one is still there.
+    ///
+    /// - Precondition: no step is planned and unfinished.
+    public mutating func retire(_ slot: SequenceSlot) {
+        precondition(planned == 0 && isDecoding(slot), "sequence \(slot) has no steps to end")
+        let context = context(of: slot)
+        leaveDecoding(slot, context: context)
+        sequences[slot].state = .retired
+        sequences[slot].computed = context
+        sequences[slot].target = context
+    }
+
     /// Takes out a sequence in any state. A waiting one may be cancelled at any time, a running one between steps.
     public mutating func cancel(_ slot: SequenceSlot) {
         switch sequences[slot].state {
@@ -169,7 +189,7 @@ public struct Batcher: Sendable {
             // The queue still names the slot; it is passed over and recycled when it comes to the front.
             sequences[slot].state = .cancelled
             waitingCount -= 1
-        case .prefilling, .decoding:
+        case .prefilling, .decoding, .retired:
             finish(slot)
         case .cancelled, .free:
             preconditionFailure("sequence \(slot) has left already")
@@ -241,6 +261,7 @@ public struct Batcher: Sendable {
         if !pools.isEmpty { takeNextBlocks() }
 
         var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
+        if !longest.isEmpty { features.decodeSkew = skew() }
         var budget = configuration.maxBatchedTokens - decodeCount
         let wholeBudget = budget
         partialChunk = 0
@@ -376,6 +397,12 @@ public struct Batcher: Sendable {
         sequences[slot].joinedStep = stepCount
         decodeCount += 1
         decodeContext += Int64(sequences[slot].target)
+        if !longest.isEmpty {
+            let length = Int64(sequences[slot].target) - stepCount
+            longest[0].insert(LongContext(length: length, slot: slot, joined: stepCount))
+            // Short ones that have left never come to the top.
+            if longest[0].count > 2 * runningCount + 64 { longest[0] = Heap(longest[0].unordered.filter(isCurrent)) }
+        }
         residues[residue(context: sequences[slot].target, step: stepCount)] += 1
         completedPrefills.append(slot)
     }
@@ -422,11 +449,15 @@ public struct Batcher: Sendable {
     /// front of its lane.
     private mutating func preemptLast() {
         precondition(runningCount > 1, "a sequence alone outgrew \(configuration.totalBlocks) blocks")
+        // What has all its tokens is not computed again.
         var victim = tail
+        while sequences[victim].state == .retired { victim = sequences[victim].previous }
         if lanes.count > 1 {
-            var slot = sequences[tail].previous
+            var slot = sequences[victim].previous
             while slot != Sequence.none {
-                if sequences[slot].priority > sequences[victim].priority { victim = slot }
+                if sequences[slot].state != .retired, sequences[slot].priority > sequences[victim].priority {
+                    victim = slot
+                }
                 slot = sequences[slot].previous
             }
         }
@@ -456,10 +487,10 @@ public struct Batcher: Sendable {
         switch sequence.state {
         case .decoding:
             let context = context(of: slot)
-            decodeCount -= 1
-            decodeContext -= Int64(context)
-            residues[residue(context: context, step: stepCount)] -= 1
+            leaveDecoding(slot, context: context)
             giveBack(configuration.blocks(for: context), of: slot, computed: context)
+        case .retired:
+            giveBack(configuration.blocks(for: sequence.computed), of: slot, computed: sequence.computed)
         case .prefilling:
             giveBack(configuration.blocks(for: sequence.target), of: slot, computed: sequence.computed)
             if partial == slot { partial = Sequence.none }
@@ -477,6 +508,27 @@ public struct Batcher: Sendable {
             sequences[sequence.next].previous = sequence.previous
         }
         runningCount -= 1
+    }
+
+    private mutating func leaveDecoding(_ slot: SequenceSlot, context: Int) {
+        decodeCount -= 1
+        decodeContext -= Int64(context)
+        residues[residue(context: context, step: stepCount)] -= 1
+    }
+
+    /// KV tokens by which the decoding sequences fall short of a batch in which all are as long as the longest.
+    private mutating func skew() -> Int64 {
+        while let top = longest[0].max {
+            if isCurrent(top) { return Int64(decodeCount) * (top.length + stepCount) - decodeContext }
+            longest[0].removeMax()
+        }
+        return 0
+    }
+
+    private func isCurrent(_ entry: LongContext) -> Bool {
+        let sequence = sequences[entry.slot]
+        return sequence.state == .decoding && sequence.joinedStep == entry.joined
+            && Int64(sequence.computed) - entry.joined == entry.length
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
@@ -561,8 +613,17 @@ private struct Lane: Sendable {
     var queue = Deque<SequenceSlot>()
 }
 
+/// A decoding sequence, by what its context exceeds the step count: all contexts grow alike, so the order stays.
+private struct LongContext: Comparable, Sendable {
+    var length: Int64
+    var slot: SequenceSlot
+    var joined: Int64
+
+    static func < (a: LongContext, b: LongContext) -> Bool { (a.length, a.slot) < (b.length, b.slot) }
+}
+
 private struct Sequence: Sendable {
-    enum State: UInt8 { case free, waiting, prefilling, decoding, cancelled }
+    enum State: UInt8 { case free, waiting, prefilling, decoding, retired, cancelled }
 
     static let none: SequenceSlot = -1
 

@@ -18,14 +18,32 @@ struct ScenarioArguments: ParsableArguments {
             valueName: "POOL=FILE"))
     var profiles: [String] = []
 
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp(
+            "Change a field before anything is played: to a value, or to a multiple of what it has. May be repeated.",
+            discussion: "Such as traffic.chat.rate=x0.5 or pools.chat.replicas.max=32; 'check --fields' lists paths.",
+            valueName: "PATH=VALUE"))
+    var changes: [String] = []
+
     /// The scenario, complete and checked; every mistake is printed and none is left to be found later.
     func read(console: Console, applying edits: [ScenarioEdit] = []) throws -> Scenario {
         let path = try resolvedPath()
-        let reading = ScenarioReader.check(path: path, applying: edits)
+        let reading = ScenarioReader.check(path: path, applying: try changes.map(Self.edit) + edits)
         for diagnostic in reading.diagnostics { console.alert("\(diagnostic)") }
         guard var scenario = reading.scenario else { throw ExitCode.badData }
         for replacement in profiles { try scenario.replaceProfile(replacement, console: console) }
+        // Whoever reads the report must see that it is not of the file as it stands.
+        if !changes.isEmpty { scenario.question += " With \(changes.joined(separator: ", "))." }
         return scenario
+    }
+
+    private static func edit(_ change: String) throws -> ScenarioEdit {
+        let parts = change.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else {
+            throw ValidationError("--set takes PATH=VALUE, such as --set traffic.chat.rate=x0.5")
+        }
+        return ScenarioEdit(path: parts[0], value: parts[1])
     }
 
     func resolvedPath() throws -> String { try Self.resolve(scenario) }

@@ -14,6 +14,7 @@ struct Tidegate: AsyncParsableCommand {
               tidegate size Scenarios/chat-day --risk 5%
               tidegate verify out/journal.jsonl
               tidegate calibrate core --output profile.json
+              tidegate validate profile.json --measured measured_vllm_rtx4090_llama-3.1-8b
 
             EXIT CODES
               0 done   2 nothing meets the SLO (size)   64 wrong usage   65 bad scenario, trace, profile or journal
@@ -22,7 +23,7 @@ struct Tidegate: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self,
+            Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
             TraceCommand.self, WorkerCommand.self, LoadCommand.self,
             Theory.self, Trust.self, StudySize.self,
         ])

@@ -1,4 +1,4 @@
-import CAllocations
+import CBench
 import CKernels
 import Foundation
 import InferenceCore
@@ -41,15 +41,8 @@ func stream(threads: Int) {
             sums.withUnsafeMutableBufferPointer { sums in
                 nonisolated(unsafe) let sums = sums
                 DispatchQueue.concurrentPerform(iterations: threads) { thread in
-                    let floats = shared[thread].assumingMemoryBound(to: SIMD16<Float>.self)
-                    var (a, b, c, d) = (SIMD16<Float>(), SIMD16<Float>(), SIMD16<Float>(), SIMD16<Float>())
-                    for index in stride(from: 0, to: bytes / 64, by: 4) {
-                        a += floats[index]
-                        b += floats[index + 1]
-                        c += floats[index + 2]
-                        d += floats[index + 3]
-                    }
-                    sums[thread] = (a + b + c + d).sum()
+                    sums[thread] = cbench_sum(
+                        shared[thread].assumingMemoryBound(to: Float.self), bytes / MemoryLayout<Float>.stride)
                 }
             }
         }
@@ -139,13 +132,20 @@ func steady() throws {
     }
     var produced = 0
     for _ in 0..<40 { produced += worker.step()?.produced.count ?? 0 }
-    let before = callocations_count()
+    let (before, live) = (cbench_allocations(), cbench_live_allocations())
     for _ in 0..<200 { produced += worker.step()?.produced.count ?? 0 }
-    let allocations = before < 0 ? -1 : callocations_count() - before
+    let (allocations, kept) = (cbench_allocations() - before, cbench_live_allocations() - live)
+    let isCounting = cbench_counts_allocations() == 1
+    #if DEBUG
+        let isOptimised = false
+    #else
+        let isOptimised = true
+    #endif
     let burnt = processorTime()
     Thread.sleep(forTimeInterval: 0.5)
     print(
-        "{\"what\": \"steady\", \"steps\": 200, \"tokens\": \(produced), \"allocations\": \(allocations), "
+        "{\"what\": \"steady\", \"steps\": 200, \"tokens\": \(produced), \"counted\": \(isCounting), "
+            + "\"optimised\": \(isOptimised), \"allocations\": \(allocations), \"kept\": \(kept), "
             + "\"idle_ms\": \((processorTime() - burnt) * 1e3)}")
 }
 

@@ -1,4 +1,4 @@
-import CAllocations
+import CBench
 import CKernels
 import Foundation
 import InferenceCore

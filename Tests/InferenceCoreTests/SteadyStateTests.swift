@@ -5,7 +5,10 @@ import Testing
 struct SteadyStateTests {
     struct Figures: Decodable {
         var tokens: Int
+        var counted: Bool
+        var optimised: Bool
         var allocations: Int
+        var kept: Int
         var idleMs: Double
     }
 
@@ -29,8 +32,12 @@ struct SteadyStateTests {
     func steady() throws {
         let figures = try Self.measure()
         #expect(figures.tokens > 4 * 200)
-        // -1 where allocations cannot be counted.
-        #expect(figures.allocations <= 0)
+        #if canImport(Glibc)
+            #expect(figures.counted)
+        #endif
+        #expect(figures.kept == 0)
+        // An unoptimised build takes memory for its iterators and gives it back.
+        if figures.optimised { #expect(figures.allocations == 0) }
         // A thread that spins through the half second takes 500 ms.
         #expect(figures.idleMs < 50)
     }

@@ -110,6 +110,18 @@ struct ServerTests {
         }
     }
 
+    @Test("A client that sends all of a body that is too large before it reads still sees the answer")
+    func largeBodyIsRead() async throws {
+        try await TestWorker.with { worker in
+            // More than sockets hold by themselves.
+            let large = String(repeating: "a", count: 12 << 20)
+            for path in ["/v1/completions", "/nowhere"] {
+                let reply = try await HTTP.post(worker.port, path, large, headers: "Connection: close\r\n")
+                #expect(reply.status == (path == "/nowhere" ? 404 : 413))
+            }
+        }
+    }
+
     @Test("Headers beyond the limit, and bytes that are no HTTP, are refused")
     func hostileHeads() async throws {
         try await TestWorker.with { worker in

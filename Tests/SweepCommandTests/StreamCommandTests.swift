@@ -41,6 +41,28 @@ import Testing
         #expect(lines.allSatisfy { $0.count { $0 == "," } == 10 })
     }
 
+    @Test func `a field is set before anything is played, and the result says so`() throws {
+        let place = try Workplace(minutes: 2)
+        func arrived(_ more: [String]) throws -> (requests: Int, question: String) {
+            let done = try replay(place, more)
+            #expect(done.code == 0, "\(done.text)")
+            let summary =
+                try JSONSerialization.jsonObject(
+                    with: Data(contentsOf: URL(filePath: place.path + "/out/summary.json"))) as! [String: Any]
+            let page = try String(contentsOfFile: place.path + "/out/report.html", encoding: .utf8)
+            let requests = summary["requests"] as! [String: Any]
+            return (requests["arrived"] as! Int, page.contains("With duration=4m.") ? "with" : "without")
+        }
+        let plain = try arrived([])
+        let longer = try arrived(["--set", "duration=4m"])
+        #expect(plain.question == "without" && longer.question == "with")
+        #expect((17...23).contains(longer.requests * 10 / plain.requests), "\(plain.requests), \(longer.requests)")
+        for wrong in ["duration", "duration=soon", "durations=4m"] {
+            let refused = try replay(place, ["--set", wrong])
+            #expect(refused.code == (wrong == "duration" ? 64 : 65), "\(wrong): \(refused.text)")
+        }
+    }
+
     @Test func `bytes do not depend on the number of workers`() throws {
         let place = try Workplace(minutes: 2)
         var found: Set<Data> = []

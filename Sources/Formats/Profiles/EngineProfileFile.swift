@@ -38,6 +38,7 @@ public enum EngineProfileFile {
             let noise = map.required("noise", .number(0...10, example: "0.02"), example: "0.02")
             let kvTokens = map.required("kvTokens", .count(1...1_000_000_000_000), example: "400000")
             let maxContext = map.required("maxContext", .count(1...1_000_000_000), example: "4096")
+            let overheadSource = map.optional("hostOverheadSource", .text)
             let notes = map.list("notes").compactMap { file.scalar($0, label: "note", .text) }
             let stepTime = map.requiredMap("stepTime", example: "{…}", stepTime)
             let coldStart = map.requiredMap("coldStart", example: "{source: measured}", coldStart)
@@ -46,10 +47,12 @@ public enum EngineProfileFile {
             guard let name, let model, let hardware, let accelerators, let engine, let date, let source, let noise,
                 let kvTokens, let maxContext, let stepTime, let coldStart, let range, let fit
             else { return nil }
-            return EngineProfile(
+            var profile = EngineProfile(
                 name: name, model: model, hardware: hardware, acceleratorsPerReplica: Int(accelerators), engine: engine,
                 date: date, source: source, stepTime: stepTime, noise: noise, kvTokens: kvTokens,
                 maxContext: maxContext, coldStart: coldStart, validRange: range, fit: fit, notes: notes)
+            profile.hostOverheadSource = overheadSource
+            return profile
         }
     }
 
@@ -66,10 +69,11 @@ public enum EngineProfileFile {
             let constant = map.required("constant", term, example: "8000000")
             let perSequence = map.required("perSequence", term, example: "25000")
             let perContext = map.required("perContextToken", term, example: "12.5")
+            let perSkew = map.optional("perSkewToken", term)
             guard let constant, let perSequence, let perContext else { return nil }
             return StepTimeCoefficients.Decode(
                 constant: constant, perSequence: perSequence, perContextToken: perContext,
-                perSequenceBeyondHinge: beyond, hingeSequences: hinge)
+                perSequenceBeyondHinge: beyond, hingeSequences: hinge, perSkewToken: perSkew)
         }
         let mixed = map.requiredMap("mixed", example: "{…}") { map -> StepTimeCoefficients.Mixed? in
             let constant = map.required("constant", term, example: "9000000")
@@ -86,12 +90,13 @@ public enum EngineProfileFile {
             let perArea = map.optional("perPrefillArea", term, default: 0)
             let perPrefillContext = map.optional("perPrefillContextToken", term, default: 0)
             let perSequence = map.optional("perSequence", term, default: 0)
+            let perSkew = map.optional("perSkewToken", term)
             guard let constant, let perPrefill else { return nil }
             return StepTimeCoefficients.Mixed(
                 constant: constant, perPrefillToken: perPrefill, perTokenBeyondFirstHinge: first,
                 perTokenBeyondSecondHinge: second, firstHinge: firstHinge, secondHinge: secondHinge,
                 perContextToken: perContext, perPrefillArea: perArea, perPrefillContextToken: perPrefillContext,
-                perSequence: perSequence)
+                perSequence: perSequence, perSkewToken: perSkew)
         }
         guard let decode, let mixed else { return nil }
         return StepTimeCoefficients(decode: decode, mixed: mixed, hostOverhead: overhead)

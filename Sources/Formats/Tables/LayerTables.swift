@@ -11,6 +11,13 @@ public struct LayerTables: Hashable, Sendable {
         /// ISO 8601, as the profiler wrote it.
         public var profiledAt: String
         public var tensorParallel: Int
+        /// Degrees of tensor parallelism that were profiled; the tables of one folder are of one of them.
+        public var degrees: [Int]
+        /// The short name of the card, such as `RTX4090`.
+        public var hardware: String
+        /// By what share of the way from the mean context to the longest a batch's attention time moves, as the profiler
+        /// fitted it to batches of unequal contexts; `nil` where it did not.
+        public var skew: Double?
         /// Tokens of a KV block.
         public var blockSize: Int
         public var maxBatchedTokens: Int
@@ -107,6 +114,7 @@ public struct LayerTables: Hashable, Sendable {
         guard let node = top.requiredNode("engine_effective", example: "{block_size: 16}") else { return nil }
         let engine = MapReader(node, what: "engine_effective", in: file)
         let positive = ScalarSchema<Int64>.count(1...1_000_000)
+        let degrees = top.list("tp_degrees").compactMap { file.scalar($0, label: "degree", positive) }.map { Int($0) }
         let overrides = engine.node("hf_overrides").map { MapReader($0, what: "hf_overrides", in: file) }
         guard let gpu = top.required("gpu", .text, example: "NVIDIA H100"),
             let model = top.required("model", .text, example: "meta-llama/Llama-3.1-8B"),
@@ -121,9 +129,23 @@ public struct LayerTables: Hashable, Sendable {
         else { return nil }
         return Meta(
             gpu: gpu, model: model, variant: variant, vllmVersion: version, profiledAt: date,
-            tensorParallel: Int(parallel), blockSize: Int(block), maxBatchedTokens: Int(tokens),
+            tensorParallel: Int(parallel), degrees: degrees.isEmpty ? [Int(parallel)] : degrees,
+            hardware: top.optional("hardware", .text) ?? gpu, skew: readSkew(top, in: file), blockSize: Int(block),
+            maxBatchedTokens: Int(tokens),
             maxSequences: Int(sequences), isEager: eager,
             profiledLayers: overrides?.optional("num_hidden_layers", positive).map { Int($0) })
+    }
+
+    private static func readSkew(_ top: MapReader, in file: ReadFile) -> Double? {
+        guard let node = top.node("skew_fit") else { return nil }
+        let fit = MapReader(node, what: "skew_fit", in: file)
+        guard let degrees = fit.node("per_tp"), case .map(let entries) = degrees.content else { return nil }
+        let shares = entries.compactMap { entry in
+            MapReader(entry.value, what: "skew_fit", in: file)
+                .optional("alpha_default", .number(0...1, example: "0.05"))
+        }
+        // Of several degrees the first: they differ by a hundredth.
+        return shares.first
     }
 
     private static func readRows<Row>(

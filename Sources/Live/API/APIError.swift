@@ -12,8 +12,6 @@ struct APIError: Error, Sendable {
     var retryAfter: Int?
     /// The methods that are allowed instead.
     var allow: String?
-    /// Whether the connection is of no further use.
-    var closes = false
 
     static func invalid(_ message: String, param: String? = nil, code: String? = nil) -> APIError {
         APIError(status: .badRequest, message: message, type: "invalid_request_error", param: param, code: code)
@@ -49,7 +47,7 @@ struct APIError: Error, Sendable {
     static func bodyTooLarge(limit: Int) -> APIError {
         APIError(
             status: .contentTooLarge, message: "The body is larger than \(limit) bytes", type: "invalid_request_error",
-            code: "request_too_large", closes: true)
+            code: "request_too_large")
     }
 
     static let queueFull = APIError(
@@ -67,7 +65,7 @@ struct APIError: Error, Sendable {
     /// Nobody reads it: the client went away.
     static let clientGone = APIError(
         status: .init(code: 499, reasonPhrase: "Client Closed Request"), message: "The client went away",
-        type: "client_closed_request", closes: true)
+        type: "client_closed_request")
 
     var json: String {
         var text = JSONText()

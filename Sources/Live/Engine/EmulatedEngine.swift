@@ -34,7 +34,7 @@ struct EmulatedEngine: Engine {
     ///   - meanOutputTokens: Mean length of what is generated when a request does not say; geometric. At least 1.
     ///   - seed: Of the noise and of those lengths.
     init(profile: EngineProfile, limits: BatcherConfiguration, meanOutputTokens: Double = 128, seed: UInt64 = 1) {
-        batcher = Batcher(configuration: limits)
+        batcher = Batcher(configuration: limits, tracksSkew: profile.stepTime.needsSkew)
         clock = StepClock(profile.stepTime)
         noise = CounterStream(seed: seed, names: "step-noise")
         noiseDeviation = profile.noise

@@ -37,7 +37,7 @@ struct WorkerResponder: HTTPResponder {
                 throw APIError.unknownPath(path)
             }
         } catch let error as APIError {
-            return .error(error)
+            return .error(error, discarding: request.body)
         }
     }
 
@@ -109,9 +109,24 @@ struct WorkerResponder: HTTPResponder {
         // Nothing of a request is read that will not be served.
         if state.isDraining { throw APIError.draining }
         try requireReady()
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.bodyBytes {
+            throw APIError.bodyTooLarge(limit: limits.bodyBytes)
+        }
         let presence = try await context.presence()
         let body = try await self.body(of: request)
-        let call = try CompletionCall(kind, body: body, priority: try priority(of: request), model: model)
+        do {
+            return try await complete(kind, body: body, priority: priority(of: request), presence)
+        } catch let error as APIError {
+            return .error(error)
+        }
+    }
+
+    /// - Parameter body: `nil` when it is longer than the limit.
+    private func complete(
+        _ kind: CompletionCall.Kind, body: [UInt8]?, priority: Int?, _ presence: ClientPresence
+    ) async throws -> Response {
+        guard let body else { throw APIError.bodyTooLarge(limit: limits.bodyBytes) }
+        let call = try CompletionCall(kind, body: body, priority: priority, model: model)
         guard state.begin() else { throw APIError.draining }
         do {
             let generation = try submit(call)
@@ -142,18 +157,15 @@ struct WorkerResponder: HTTPResponder {
             model: model.name, includesUsage: call.includesUsage)
     }
 
-    private func body(of request: Request) async throws -> [UInt8] {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.bodyBytes {
-            throw APIError.bodyTooLarge(limit: limits.bodyBytes)
-        }
+    /// The whole body, read to its end in any case; `nil` when it is longer than the limit.
+    private func body(of request: Request) async throws -> [UInt8]? {
         var bytes: [UInt8] = []
+        var count = 0
         for try await buffer in request.body {
-            guard bytes.count + buffer.readableBytes <= limits.bodyBytes else {
-                throw APIError.bodyTooLarge(limit: limits.bodyBytes)
-            }
-            bytes.append(contentsOf: buffer.readableBytesView)
+            count += buffer.readableBytes
+            if count <= limits.bodyBytes { bytes.append(contentsOf: buffer.readableBytesView) }
         }
-        return bytes
+        return count <= limits.bodyBytes ? bytes : nil
     }
 
     /// What a gateway says of a request's urgency: a smaller number is served first.

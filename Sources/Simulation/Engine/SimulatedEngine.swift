@@ -52,7 +52,7 @@ struct SimulatedEngine {
     private var busySince = Instant.never
 
     init(configuration: BatcherConfiguration, steps: StepClock, noise: NoiseSource, at now: Instant) {
-        batcher = Batcher(configuration: configuration)
+        batcher = Batcher(configuration: configuration, tracksSkew: steps.needsSkew)
         self.steps = steps
         self.noise = noise
         clock = FineTime(now)

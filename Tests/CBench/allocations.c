@@ -1,4 +1,7 @@
-#include "CAllocations.h"
+#include "CBench.h"
+
+// Names the C library.
+#include <stdlib.h>
 
 #if defined(__linux__) && defined(__GLIBC__)
 #include <errno.h>
@@ -10,10 +13,13 @@ extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
 
-static _Atomic long count;
+static _Atomic long count, freed;
 
-long callocations_count(void) { return atomic_load(&count); }
+int cbench_counts_allocations(void) { return 1; }
+long cbench_allocations(void) { return atomic_load(&count); }
+long cbench_live_allocations(void) { return atomic_load(&count) - atomic_load(&freed); }
 
 void *malloc(size_t bytes) {
     atomic_fetch_add(&count, 1);
@@ -27,7 +33,13 @@ void *calloc(size_t number, size_t bytes) {
 
 void *realloc(void *memory, size_t bytes) {
     atomic_fetch_add(&count, 1);
+    if (memory) atomic_fetch_add(&freed, 1);
     return __libc_realloc(memory, bytes);
+}
+
+void free(void *memory) {
+    if (memory) atomic_fetch_add(&freed, 1);
+    __libc_free(memory);
 }
 
 void *memalign(size_t alignment, size_t bytes) {
@@ -42,5 +54,7 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes) {
     return *memory ? 0 : ENOMEM;
 }
 #else
-long callocations_count(void) { return -1; }
+int cbench_counts_allocations(void) { return 0; }
+long cbench_allocations(void) { return 0; }
+long cbench_live_allocations(void) { return 0; }
 #endif
