@@ -106,7 +106,8 @@ let package = Package(
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
 
         .testTarget(
-            name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
+            name: "CalibrationTests",
+            dependencies: ["Calibration", "EngineModel", "Formats", "InferenceCore", "Randomness", "Units"]),
         // Asks the tokenizers library and Jinja in Python, where Scripts/test could install them.
         .testTarget(
             name: "InferenceCoreTests", dependencies: ["InferenceCore", "CKernels", "Randomness", "Serving", "Units"],
