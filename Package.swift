@@ -117,7 +117,8 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
         .testTarget(
-            name: "CalibrationTests", dependencies: ["Calibration", "EngineModel", "InferenceCore", "Randomness"]),
+            name: "CalibrationTests",
+            dependencies: ["Calibration", "EngineModel", "Formats", "InferenceCore", "Randomness", "Units"]),
         // Asks the tokenizers library and Jinja in Python, where Scripts/test could install them.
         .testTarget(
             name: "InferenceCoreTests",

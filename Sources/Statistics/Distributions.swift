@@ -19,6 +19,15 @@ public func quantile(of sorted: [Double], _ q: Double) -> Double? {
     return sorted[low] + (position - Double(low)) * (sorted[low + 1] - sorted[low])
 }
 
+/// The quantile function of Student's distribution.
+///
+/// - Precondition: `0 < p < 1`, and more than 0 degrees of freedom.
+/// - Source: GSL `gsl_cdf_tdist_Pinv`.
+public func studentQuantile(_ p: Double, degreesOfFreedom: Double) -> Double {
+    precondition(p > 0 && p < 1 && degreesOfFreedom > 0, "quantile \(p) with \(degreesOfFreedom) degrees of freedom")
+    return gsl_cdf_tdist_Pinv(p, degreesOfFreedom)
+}
+
 /// The quantile function of the standard normal distribution.
 ///
 /// - Precondition: `0 <= p <= 1`; the ends give −∞ and +∞.

@@ -25,6 +25,6 @@ struct Tidegate: AsyncParsableCommand {
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
             TraceCommand.self, WorkerCommand.self, LoadCommand.self,
-            Theory.self, Trust.self, StudySize.self,
+            Theory.self, Trust.self, StudySize.self, StudyProfiles.self,
         ])
 }

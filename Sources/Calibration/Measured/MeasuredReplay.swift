@@ -37,10 +37,16 @@ public struct MeasuredReplay {
     private let run: MeasuredRun
     private let clock: StepClock
     private let configuration: BatcherConfiguration
+    private let concurrency: Int?
 
+    /// - Parameter concurrency: Requests that are under way at a time, each followed by the next when it ends, whatever
+    ///   their arrivals; as they arrive without it.
     /// - Throws: ``ValidationError`` when the profile has no room for the run.
-    public init(_ run: MeasuredRun, profile: EngineProfile) throws(ValidationError) {
+    public init(
+        _ run: MeasuredRun, profile: EngineProfile, concurrency: Int? = nil
+    ) throws(ValidationError) {
         self.run = run
+        self.concurrency = concurrency
         clock = StepClock(profile.stepTime)
         let engine = run.engine
         let blocks = engine.kvBlocks ?? Int(profile.kvTokens) / engine.blockSize
@@ -54,7 +60,7 @@ public struct MeasuredReplay {
     }
 
     public func outcome() -> Outcome {
-        var world = World(run: run, configuration: configuration, clock: clock)
+        var world = World(run: run, configuration: configuration, clock: clock, concurrency: concurrency)
         return world.play()
     }
 }
@@ -67,9 +73,12 @@ private struct World {
     var outcome: MeasuredReplay.Outcome
     var now = FineTime(units: 0)
     var nextArrival = 0
+    var ended = 0
+    let concurrency: Int?
 
-    init(run: MeasuredRun, configuration: BatcherConfiguration, clock: StepClock) {
+    init(run: MeasuredRun, configuration: BatcherConfiguration, clock: StepClock, concurrency: Int?) {
         self.run = run
+        self.concurrency = concurrency
         self.clock = clock
         let engine = ReplayEngine(
             batcher: Batcher(configuration: configuration, numbered: true, tracksSkew: clock.needsSkew),
@@ -95,12 +104,17 @@ private struct World {
     }
 
     private mutating func takeArrivals() {
-        while nextArrival < run.requests.count, run.requests[nextArrival].arrival <= now.instant {
+        while nextArrival < run.requests.count, isDue {
             let least = engines.indices.min { (engines[$0].load, $0) < (engines[$1].load, $1) }!
             engines[least].inbox.append(nextArrival)
             outcome.requests[nextArrival].queued = now.instant
             nextArrival += 1
         }
+    }
+
+    private var isDue: Bool {
+        if let concurrency { return nextArrival - ended < concurrency }
+        return run.requests[nextArrival].arrival <= now.instant
     }
 
     /// One step of all engines.
@@ -115,7 +129,7 @@ private struct World {
         now += duration
         outcome.steps += 1
         for index in engines.indices where engines[index].isPlanned {
-            engines[index].finishStep(run.requests, at: now.instant, &outcome)
+            ended += engines[index].finishStep(run.requests, at: now.instant, &outcome)
         }
     }
 }
@@ -172,9 +186,10 @@ private struct ReplayEngine {
         return plan.isEmpty ? nil : plan.features
     }
 
+    /// - Returns: Requests that have ended.
     mutating func finishStep(
         _ requests: [MeasuredRun.Request], at now: Instant, _ outcome: inout MeasuredReplay.Outcome
-    ) {
+    ) -> Int {
         batcher.advance(steps: 1)
         isPlanned = false
         releaseRetired()
@@ -186,10 +201,13 @@ private struct ReplayEngine {
             awaitBlock(of: slot)
         }
         nameFilledBlocks()
+        var ended = 0
         for (slot, epoch) in finishes.removeValue(forKey: batcher.stepCount) ?? [] where slots[slot].epoch == epoch {
             outcome.requests[slots[slot].request].lastToken = now
             end(slot)
+            ended += 1
         }
+        return ended
     }
 
     private mutating func end(_ slot: SequenceSlot) {

@@ -26,6 +26,26 @@ public struct MeasuredRun: Sendable {
         /// Engines that share the requests, each with limits and blocks of its own.
         public var dataParallel: Int
         public var expertParallel: Bool
+
+        public init(
+            model: String, vllmVersion: String, device: String?, maxSequences: Int, maxBatchedTokens: Int,
+            maxContext: Int?, blockSize: Int, kvBlocks: Int?, prefixCaching: Bool, asyncScheduling: Bool,
+            tensorParallel: Int, dataParallel: Int, expertParallel: Bool
+        ) {
+            self.model = model
+            self.vllmVersion = vllmVersion
+            self.device = device
+            self.maxSequences = maxSequences
+            self.maxBatchedTokens = maxBatchedTokens
+            self.maxContext = maxContext
+            self.blockSize = blockSize
+            self.kvBlocks = kvBlocks
+            self.prefixCaching = prefixCaching
+            self.asyncScheduling = asyncScheduling
+            self.tensorParallel = tensorParallel
+            self.dataParallel = dataParallel
+            self.expertParallel = expertParallel
+        }
     }
 
     /// One request, in order of arrival.
@@ -40,6 +60,19 @@ public struct MeasuredRun: Sendable {
         public var lastToken: Instant
         /// Of the prompt's whole blocks; empty where the workload holds no tokens.
         public var blockNames: [BlockName]
+
+        public init(
+            promptTokens: Int, outputTokens: Int, arrival: Instant, queued: Instant, firstToken: Instant,
+            lastToken: Instant, blockNames: [BlockName]
+        ) {
+            self.promptTokens = promptTokens
+            self.outputTokens = outputTokens
+            self.arrival = arrival
+            self.queued = queued
+            self.firstToken = firstToken
+            self.lastToken = lastToken
+            self.blockNames = blockNames
+        }
     }
 
     /// The folder, as the user named it.
@@ -48,6 +81,13 @@ public struct MeasuredRun: Sendable {
     public var requests: [Request]
     /// What the files do not say and was taken from vLLM's defaults, one sentence each.
     public var assumptions: [String]
+
+    public init(folder: String, engine: Engine, requests: [Request], assumptions: [String]) {
+        self.folder = folder
+        self.engine = engine
+        self.requests = requests
+        self.assumptions = assumptions
+    }
 
     /// Whether tokens are known, so that a prefix cache finds what it found.
     public var knowsTokens: Bool { requests.contains { !$0.blockNames.isEmpty } }
