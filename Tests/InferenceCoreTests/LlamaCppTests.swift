@@ -36,7 +36,7 @@ struct LlamaCppTests {
         for prompt in prompts {
             var text = tokenizer.encode(prompt)
             decoder.step([StepEntry(blocks: [0, 1, 2, 3], start: 0, tokens: text[...])])
-            for _ in 0..<24 {
+            for _ in 0..<16 {
                 let logits = decoder.logits(ofRow: 0)
                 let best = decoder.greedyToken(ofRow: 0)
                 let second = logits.indices.filter { $0 != Int(best) }.map { logits[$0] }.max()!
@@ -47,7 +47,7 @@ struct LlamaCppTests {
         }
         let theirs = try LlamaCpp.next(steps.map(\.text), model: TokenizerFixtures.smol)
         let clear = zip(steps, theirs).filter { $0.0.margin >= Self.thin }
-        #expect(clear.count > 40, "\(clear.count) of \(steps.count) margins are clear")
+        #expect(clear.count > 24, "\(clear.count) of \(steps.count) margins are clear")
         for (step, token) in clear {
             #expect(
                 step.token == token,
