@@ -13,10 +13,13 @@ struct StudyProfiles: ParsableCommand {
 
     @Argument(help: "Profiles.") var profiles: [String]
     @Option(help: "A table of operating points, as aiconfigurator's silicon_sample.csv.") var points: String
+    @Option(help: "Tokens a step of those engines, which the sources do not say.") var batchedTokens = 8192
     @Option(help: "Refits for the coverage of intervals; 0 for none.") var refits = 400
 
     func validate() throws {
-        guard refits >= 0 else { throw ValidationError("--refits must not be negative") }
+        guard refits >= 0, batchedTokens >= 1 else {
+            throw ValidationError("--refits must not be negative, and --batched-tokens at least 1")
+        }
     }
 
     func run() throws {
@@ -35,7 +38,7 @@ struct StudyProfiles: ParsableCommand {
         print("  prompt output clients   TTFT ms measured simulated   error   TPOT ms measured simulated   error")
         var (ttft, tpot): ([Double], [Double]) = ([], [])
         for point in chosen {
-            let check = try OperatingPointCheck(point, profile: profile)
+            let check = try OperatingPointCheck(point, profile: profile, maxBatchedTokens: batchedTokens)
             ttft.append(check.ttftError.magnitude)
             tpot.append(check.tpotError.magnitude)
             print(

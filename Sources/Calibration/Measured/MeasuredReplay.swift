@@ -49,7 +49,9 @@ public struct MeasuredReplay {
         self.concurrency = concurrency
         clock = StepClock(profile.stepTime)
         let engine = run.engine
-        let blocks = engine.kvBlocks ?? Int(profile.kvTokens) / engine.blockSize
+        // A profile of several engines tells the tokens of all of them.
+        let engines = profile.acceleratorsPerReplica == engine.tensorParallel ? 1 : engine.dataParallel
+        let blocks = engine.kvBlocks ?? Int(profile.kvTokens) / engines / engine.blockSize
         let longest = run.requests.map { $0.promptTokens + $0.outputTokens }.max() ?? 1
         let room = min(blocks * engine.blockSize, engine.maxContext ?? .max)
         guard longest <= room else { throw .noRoom(tokens: longest, room: room) }

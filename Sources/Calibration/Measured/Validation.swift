@@ -47,19 +47,29 @@ public struct Validation: Sendable {
         self.simulated = LatencySet(simulated)
         error = self.simulated.error(against: measured)
         residuals = Self.residuals(run, real, simulated, outcome)
-        warnings = Self.departures(of: outcome.range, from: profile.validRange)
+        warnings = Self.unshared(run, profile) + Self.departures(of: outcome.range, from: profile.validRange)
     }
 
     private static func check(_ run: MeasuredRun, _ profile: EngineProfile) throws(ValidationError) {
         guard profile.model == run.engine.model else {
             throw .otherModel(profile: profile.model, run: run.engine.model)
         }
-        let accelerators = run.engine.tensorParallel * run.engine.dataParallel
-        guard profile.acceleratorsPerReplica == accelerators else {
+        let (tensor, data) = (run.engine.tensorParallel, run.engine.dataParallel)
+        guard [tensor, tensor * data].contains(profile.acceleratorsPerReplica) else {
             throw .otherParallelism(
                 profile: "\(profile.acceleratorsPerReplica) GPUs",
-                run: "\(accelerators) (tensor \(run.engine.tensorParallel) × data \(run.engine.dataParallel))")
+                run: "\(tensor * data) (tensor \(tensor) × data \(data))")
         }
+    }
+
+    /// What a profile of one engine does not know of several that share their experts.
+    private static func unshared(_ run: MeasuredRun, _ profile: EngineProfile) -> [String] {
+        let engines = run.engine.dataParallel
+        guard engines > 1, profile.acceleratorsPerReplica == run.engine.tensorParallel else { return [] }
+        return [
+            "the run is of \(engines) engines in data parallel, and the profile of one that shares nothing: calibrate "
+                + "with --data-parallel \(engines) --expert-parallel \(engines * run.engine.tensorParallel)"
+        ]
     }
 
     // MARK: - Residuals
