@@ -31,12 +31,14 @@ struct ck_pool {
     _Atomic int stopping;
     int threads;
     struct worker *workers;
+    // The processor that no worker is kept on: the caller's. -1 where there are fewer than threads.
+    int home;
 };
 
 struct worker {
     ck_pool *pool;
     pthread_t handle;
-    int thread;
+    int thread, processor;
 };
 
 static void sleep_while(_Atomic uint32_t *word, uint32_t value) {
@@ -90,17 +92,35 @@ static void ring(ck_pool *pool) {
     wake_all(&pool->bell);
 }
 
-// Keeps a thread on the processor of that number among those that the process may use.
-static void pin(pthread_t thread, int number) {
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    number %= CPU_COUNT(&allowed);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &allowed) || number-- > 0) continue;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        pthread_setaffinity_np(thread, sizeof one, &one);
-        return;
+static void keep(struct worker *worker, int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    pthread_setaffinity_np(worker->handle, sizeof one, &one);
+    worker->processor = processor;
+}
+
+// Keeps each worker on a processor of its own among those that the process may use; nowhere when there are too few.
+static void keep_apart(ck_pool *pool) {
+    cpu_set_t allowed;
+    pool->home = -1;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < pool->threads) return;
+    int thread = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE && thread < pool->threads; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        if (thread == 0) pool->home = cpu; else keep(pool->workers + thread, cpu);
+        thread++;
+    }
+}
+
+// The caller goes where the system puts it. A worker that is kept there would wait for it: it takes the caller's place.
+static void make_way(ck_pool *pool) {
+    if (pool->home < 0) return;
+    const int here = sched_getcpu();
+    for (int i = 1; here != pool->home && i < pool->threads; i++) {
+        if (pool->workers[i].processor != here) continue;
+        keep(pool->workers + i, pool->home);
+        pool->home = here;
     }
 }
 
@@ -113,9 +133,9 @@ ck_pool *ck_pool_create(int threads) {
         struct worker *worker = pool->workers + pool->threads;
         *worker = (struct worker){.pool = pool, .thread = pool->threads};
         if (pthread_create(&worker->handle, NULL, work, worker) != 0) break;
-        pin(worker->handle, pool->threads);
         pool->threads++;
     }
+    keep_apart(pool);
     return pool;
 }
 
@@ -138,6 +158,7 @@ void ck_run(ck_pool *pool, long count, long grain, ck_task task, const void *job
         if (count > 0) task(job, 0, count, 0);
         return;
     }
+    make_way(pool);
     pool->task = task, pool->job = job, pool->count = count, pool->pieces = pieces;
     atomic_store(&pool->done, 0);
     const uint64_t number = (atomic_load(&pool->open) >> 32) + 1;
