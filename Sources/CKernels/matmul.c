@@ -22,11 +22,11 @@ typedef struct {
 // computed side by side. AVX-512 holds the sums of 12 rows in 24 of its 32 registers, AVX those of 3 in 12 of 16.
 //
 // tile: over `depth` inputs that are floats already. Partial sums pass through y between slices, which keeps their order.
-// Meanwhile the weights at `next` are fetched.
+// Meanwhile the weights at `next` and `also` are fetched.
 #define CK_TILE(R)                                                                                                     \
     CK_INLINE void tile##R(                                                                                            \
         float *y, long y_stride, const float *x, long x_stride, const float *w, long depth, int first,                 \
-        const float *next) {                                                                                           \
+        const float *next, const float *also) {                                                                        \
         ck_v16 low[R], high[R];                                                                                        \
         _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++) {                                               \
             low[r] = first ? (ck_v16){0} : *ck_in(y + r * y_stride);                                                   \
@@ -34,7 +34,7 @@ typedef struct {
         }                                                                                                              \
         for (long i = 0; i < depth; i++) {                                                                             \
             __builtin_prefetch(next + i * CK_PANEL);                                                                   \
-            __builtin_prefetch(next + i * CK_PANEL + 16);                                                              \
+            __builtin_prefetch(also + i * CK_PANEL);                                                                   \
             const ck_v16 a = *ck_in(w + i * CK_PANEL), b = *ck_in(w + i * CK_PANEL + 16);                              \
             _Pragma("clang loop unroll(full)") for (int r = 0; r < R; r++) {                                           \
                 const float v = x[r * x_stride + i];                                                                   \
@@ -88,10 +88,14 @@ CK_UP_TO_12(CK_TILE)
 CK_WEIGHT_TYPES(CK_DIRECTS)
 
 // Rows in tiles of at most `most`, all about as high: 16 are 8 and 8, not 12 and 4.
+//
+// Of the weights at `next` the first tile fetches one half and the second the other: all of them during the first would
+// be more than memory delivers in that time, and nothing would be asked of it during the second.
 CK_INLINE void tiles(
     float *y, long y_stride, const float *x, long x_stride, const float *w, long depth, int first,
     const float *next, long rows, long most) {
     long left = (rows + most - 1) / most;
+    const float *half = next, *other = left == 1 ? next + 16 : next;
     for (long r = 0; r < rows; left--) {
         const long height = (rows - r + left - 1) / left;
         float *to = y + r * y_stride;
@@ -100,11 +104,12 @@ CK_INLINE void tiles(
 #define CK_CASE(R)                                                                                                     \
     case R:                                                                                                            \
         if (R > most) __builtin_unreachable();                                                                         \
-        tile##R(to, y_stride, from, x_stride, w, depth, first, r == 0 ? next : w);                                     \
+        tile##R(to, y_stride, from, x_stride, w, depth, first, half, other);                                           \
         break;
             CK_UP_TO_12(CK_CASE)
         default: __builtin_unreachable();
         }
+        half = other = r == 0 ? next + 16 : w;
         r += height;
     }
 }
