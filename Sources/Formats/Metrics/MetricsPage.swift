@@ -51,11 +51,6 @@ public struct MetricsPage: Sendable {
         series[name].map { $0.reduce(0) { $0 + $1.value } }
     }
 
-    /// The mean over all series of a name; `nil` where there is none.
-    public func mean(_ name: String) -> Double? {
-        series[name].map { all in all.reduce(0) { $0 + $1.value } / Double(all.count) }
-    }
-
     /// A histogram, all its series added up; `nil` where it is absent, has no `+Inf`, or its series differ in their buckets.
     public func histogram(_ name: String) -> BucketCounts? {
         var counts: [Double: (sum: Double, series: Int)] = [:]
