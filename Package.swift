@@ -100,7 +100,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", collections] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Reporting", collections] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),

@@ -35,7 +35,7 @@ private let allowed: [String: Set<String>] = {
         "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
-        "Live": formats.subtracting(["CYaml", "CZlib"]).union(["InferenceCore", "Formats", "CLinux", "Dispatch"]).union(
+        "Live": formats.subtracting(["CYaml", "CZlib"]).union(["InferenceCore", "Formats", "Reporting", "CLinux", "Dispatch"]).union(
             network),
     ]
 }()
