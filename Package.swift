@@ -14,6 +14,7 @@ let server = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
+    .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     .product(name: "Logging", package: "swift-log"),
@@ -100,7 +101,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Reporting", collections] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Reporting", "Store", collections] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
@@ -128,7 +129,9 @@ let package = Package(
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
             name: "LiveTests",
-            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
+            dependencies: values + [
+                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
+            ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
