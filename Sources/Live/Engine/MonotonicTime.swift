@@ -30,4 +30,6 @@ enum MonotonicTime {
 enum WallTime {
     /// Whole seconds since 1970.
     static var seconds: Int { time(nil) }
+
+    static func instant(seconds: Int) -> Instant { Instant.epoch + .seconds(Int64(seconds)) }
 }

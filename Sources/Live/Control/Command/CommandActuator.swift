@@ -99,7 +99,8 @@ public actor CommandActuator: PoolActuator {
             return outcome
         } catch {
             switch error {
-            case .cannotStart(let reason): throw .missing("the command \(reason)")
+            case .notFound(let program): throw .missing("the program '\(program)'")
+            case .cannotStart(let reason): throw .refused("the command cannot be started: \(reason)")
             case .tooSlow(let limit, let errors):
                 throw .unreachable("\(words[0]) did not end within \(limit)" + (errors.isEmpty ? "" : ": \(errors)"))
             }

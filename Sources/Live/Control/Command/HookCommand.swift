@@ -21,6 +21,8 @@ struct HookCommand: Hashable, Sendable {
     }
 
     enum Failure: Error, Hashable {
+        /// No such program.
+        case notFound(String)
         case cannotStart(String)
         case tooSlow(TimeSpan, errors: String)
     }
@@ -30,7 +32,7 @@ struct HookCommand: Hashable, Sendable {
 
     /// Runs it to its end; past the deadline it gets SIGTERM, two seconds later SIGKILL, with all that it started.
     func run(_ variables: [String: String]) async throws(Failure) -> Outcome {
-        guard let program = words.first, !program.isEmpty else { throw .cannotStart("no program is named") }
+        guard let program = words.first, !program.isEmpty else { throw .notFound("") }
         let tail = OutputTail(limit: Self.errorLimit)
         do {
             return try await withThrowingTaskGroup(of: Outcome?.self) { group in
@@ -47,6 +49,8 @@ struct HookCommand: Hashable, Sendable {
             }
         } catch let failure as Failure {
             throw failure
+        } catch let error as SubprocessError where error.code == .executableNotFound {
+            throw .notFound(program)
         } catch {
             throw .cannotStart("\(program): \(error)")
         }
