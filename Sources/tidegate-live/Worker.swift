@@ -23,6 +23,7 @@ struct Worker: AsyncParsableCommand {
               tidegate worker --model demo-15m --port 8000
               tidegate worker --executor emulated --profile Scenarios/profiles/llama-3.1-8b-h100-tp1.json
               tidegate worker --executor emulated --profile profile.json --port 0 --json
+              tidegate worker --model demo-15m --tls-certificate tls/worker.pem --tls-key tls/worker.key --tls-ca tls/ca.pem
 
             EXIT CODES
               0 drained   64 wrong usage   65 bad model or profile   66 missing input   69 the address is taken
@@ -34,6 +35,7 @@ struct Worker: AsyncParsableCommand {
     @OptionGroup(title: "What to serve") var model: ModelArguments
     @OptionGroup(title: "Scheduler") var scheduler: SchedulerArguments
     @OptionGroup(title: "Server") var server: ServerArguments
+    @OptionGroup(title: "Mutual TLS") var tls: TLSArguments
     @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
     var json = false
 
@@ -42,8 +44,10 @@ struct Worker: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let output = EventOutput(isJSON: json)
         let (loop, served) = try model.load(scheduler: scheduler, output: output)
+        var configuration = try server.configuration()
+        configuration.tls = try tls.material(as: .worker, output: output)
         let process = try WorkerProcess(
-            loop: loop, model: served, configuration: server.configuration(), drainDeadline: server.deadline(),
+            loop: loop, model: served, configuration: configuration, drainDeadline: server.deadline(),
             output: output)
         throw try await process.run()
     }

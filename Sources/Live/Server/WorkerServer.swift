@@ -16,6 +16,10 @@ public final class WorkerServer: Sendable {
         public var port = 0
         public var limits = ServerLimits()
         public var version = "0"
+        /// With it, only gateways and controllers may connect, and only by mutual TLS.
+        public var tls: TLSMaterial?
+        /// Told why a peer was not let in, and from where it came.
+        public var onRefusedPeer: @Sendable (PeerRefusal, String) -> Void = { _, _ in }
 
         public init() {}
     }
@@ -43,7 +47,7 @@ public final class WorkerServer: Sendable {
         let responder = WorkerResponder(
             loop: loop, model: model, state: state, limits: limits, version: configuration.version)
         let app = Application(
-            responder: responder, server: .http1(configuration: Self.channel(limits)),
+            responder: responder, server: Self.server(configuration),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "tidegate",
                 backlog: 4096, availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
@@ -52,6 +56,17 @@ public final class WorkerServer: Sendable {
         var services = ServiceGroupConfiguration(services: [app], logger: logger)
         services.maximumGracefulShutdownDuration = .seconds(5)
         group = ServiceGroup(configuration: services)
+    }
+
+    private static func server(_ configuration: Configuration) -> HTTPServerBuilder {
+        let http = channel(configuration.limits)
+        guard let tls = configuration.tls else { return .http1(configuration: http) }
+        return HTTPServerBuilder { responder in
+            MutualTLSChannel(
+                base: HTTP1Channel(responder: responder, configuration: http), material: tls,
+                allowed: [.gateway, .controller]
+            ) { configuration.onRefusedPeer($0, $1.map(\.description) ?? "an unknown address") }
+        }
     }
 
     private static func channel(_ limits: ServerLimits) -> HTTP1Channel.Configuration {
