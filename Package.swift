@@ -100,10 +100,10 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", collections] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Calibration", "Formats", collections] + server),
         .executableTarget(
             name: "tidegate-live",
-            dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
+            dependencies: values + ["Live", "InferenceCore", "Calibration", "Formats", argumentParser, unixSignals]),
 
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
@@ -128,7 +128,9 @@ let package = Package(
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
             name: "LiveTests",
-            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
+            dependencies: values + [
+                "Live", "InferenceCore", "Calibration", "Formats", "tidegate", "tidegate-live", nioPosix,
+            ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.

@@ -8,5 +8,5 @@ struct TidegateLive: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidegate", abstract: "The live plane: processes that serve, and load for them.",
         version: Version.current,
-        subcommands: [Worker.self, Load.self])
+        subcommands: [Worker.self, Load.self, Calibrate.self, Validate.self])
 }

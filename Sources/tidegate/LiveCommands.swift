@@ -23,6 +23,17 @@ struct LoadCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["load"] + arguments) }
 }
 
+/// `tidegate calibrate endpoint`: handed over likewise.
+struct CalibrateEndpointCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "endpoint", abstract: "Fit a profile to any OpenAI-compatible server, from outside.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate calibrate endpoint --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["calibrate", "endpoint"] + arguments) }
+}
+
 /// The executable `tidegate-live`, which lies beside this one.
 enum LivePlane {
     /// Becomes that executable, with its exit code and signals.

@@ -35,8 +35,9 @@ private let allowed: [String: Set<String>] = {
         "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
-        "Live": formats.subtracting(["CYaml", "CZlib"]).union(["InferenceCore", "Formats", "CLinux", "Dispatch"]).union(
-            network),
+        "Live": formats.subtracting(["CYaml", "CZlib"]).union([
+            "InferenceCore", "Calibration", "Formats", "CLinux", "Dispatch",
+        ]).union(network),
     ]
 }()
 

@@ -1,5 +1,5 @@
 import EngineModel
-import Formats
+@testable import Formats
 import Testing
 
 @testable import Calibration
