@@ -26,6 +26,13 @@ public final class TLSMaterial: Sendable {
         public var file: String
         public var what: String
         public var remedy: String
+
+        public init(file: String, what: String, remedy: String) {
+            self.file = file
+            self.what = what
+            self.remedy = remedy
+        }
+
         public var description: String { "\(file): error: \(what)\n    \(remedy)" }
     }
 
