@@ -9,6 +9,7 @@ struct TidegateLive: AsyncParsableCommand {
         commandName: "tidegate", abstract: "The live plane: processes that serve, and load for them.",
         version: Version.current,
         subcommands: [
-            Worker.self, Gateway.self, Load.self, Up.self, Rehearse.self, Calibrate.self, Validate.self, InitCA.self,
+            Worker.self, Gateway.self, Load.self, Control.self, Up.self, Rehearse.self, Calibrate.self, Validate.self,
+            InitCA.self,
         ])
 }

@@ -45,6 +45,18 @@ struct CalibrateEndpointCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["calibrate", "endpoint"] + arguments) }
 }
 
+/// `tidegate control`: handed over likewise.
+struct ControlCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "control", abstract: "Run the controller that resizes pools by a policy, or command a running one."
+    )
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate control --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["control"] + arguments) }
+}
+
 /// `tidegate up`: handed over likewise.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -84,11 +84,13 @@ struct GatewayClient: Sendable {
 extension PlainCall {
     /// One call with a body of JSON, or without one.
     static func send(
-        _ method: String, _ path: String, to target: LoadTarget, token: String? = nil, body: String? = nil,
-        on loop: any EventLoop, within limit: TimeSpan
+        _ method: String, _ path: String, to target: LoadTarget, token: String? = nil,
+        fields: [String: String] = [:], body: String? = nil, on loop: any EventLoop, within limit: TimeSpan
     ) async throws(LoadError) -> Answer {
         var text = "\(method) \(target.path(path)) HTTP/1.1\r\nHost: \(target.authority)\r\nConnection: close\r\n"
         if let token { text += "Authorization: Bearer \(token)\r\n" }
+        for (name, value) in fields.sorted(by: { $0.key < $1.key }) { text += "\(name): \(value)\r\n" }
+        if body == nil, method != "GET" { text += "Content-Length: 0\r\n" }
         if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
         text += "\r\n" + (body ?? "")
         return try await send(ByteBuffer(string: text), to: try target.address(), on: loop, within: limit)
