@@ -56,8 +56,8 @@ final class Exchange {
     private var isStreaming: Bool { terms.call.streams }
 
     private var events = EventSplitter()
-    /// Events of the read under way, to be sent together.
-    private var output: [UInt8] = []
+    /// Events of the read under way, to be sent together; room for the chunk's size comes first.
+    private var output: ByteBuffer?
     /// The event with the counts, for clients that asked.
     private var usageEvent: [UInt8] = []
     /// The body of an answer that is not streamed.
@@ -218,17 +218,20 @@ final class Exchange {
             streamedTokens += 1
             unmeteredTokens += 1
         }
-        output.append(contentsOf: "data: ".utf8)
+        var output = self.output ?? client?.chunk(capacity: data.count) ?? ByteBuffer()
+        self.output = nil
+        output.writeStaticString("data: ")
         // Engines that are asked for the counts say in every event that they come later; a client that did not ask knows
         // no such member.
         let later = #","usage":null}"#.utf8
         if !terms.call.includesUsage, data.count > later.count, data.suffix(later.count).elementsEqual(later) {
-            output.append(contentsOf: data.dropLast(later.count))
-            output.append(UInt8(ascii: "}"))
+            output.writeBytes(UnsafeRawBufferPointer(rebasing: data.dropLast(later.count)))
+            output.writeStaticString("}\n\n")
         } else {
-            output.append(contentsOf: data)
+            output.writeBytes(data)
+            output.writeStaticString("\n\n")
         }
-        output.append(contentsOf: "\n\n".utf8)
+        self.output = output
     }
 
     /// The bytes of one read are all taken: what they brought is sent on.
@@ -243,10 +246,10 @@ final class Exchange {
             attempts = []
             return lost()
         }
-        guard !output.isEmpty, let client else { return }
+        guard let output, let client else { return }
+        self.output = nil
         begin(client)
-        client.sendChunk(output)
-        output.removeAll(keepingCapacity: true)
+        client.send(chunk: output)
         if !client.isWritable { pause() }
     }
 
