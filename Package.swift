@@ -14,8 +14,11 @@ let server = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
-    .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "Subprocess", package: "swift-subprocess"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     .product(name: "Logging", package: "swift-log"),
 ]
@@ -47,6 +50,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
@@ -101,10 +106,12 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Store", collections] + server),
+            dependencies: values + [
+                "CLinux", "InferenceCore", "Calibration", "Formats", "Reporting", "Store", collections,
+            ] + server),
         .executableTarget(
             name: "tidegate-live",
-            dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
+            dependencies: values + ["Live", "InferenceCore", "Calibration", "Formats", argumentParser, unixSignals]),
 
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
@@ -137,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: values + [
-                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
+                "Live", "InferenceCore", "Calibration", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
             ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),

@@ -14,8 +14,8 @@ private let allowed: [String: Set<String>] = {
     let formats = studies.union(["CZlib", "CYaml"])
     // The live plane's alone: nothing below it knows a socket.
     let network: Set = [
-        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes",
-        "ServiceLifecycle", "Logging",
+        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTPTypes", "NIOHTTP1", "NIOTLS",
+        "NIOSSL", "ServiceLifecycle", "Logging", "Subprocess", "SystemPackage",
     ]
     return [
         "Units": ["CDigest"],
@@ -36,9 +36,8 @@ private let allowed: [String: Set<String>] = {
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
         "Live": formats.subtracting(["CYaml", "CZlib"]).union([
-            "InferenceCore", "Formats", "Store", "CLinux", "Dispatch",
-        ])
-        .union(network),
+            "InferenceCore", "Calibration", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
+        ]).union(network),
     ]
 }()
 

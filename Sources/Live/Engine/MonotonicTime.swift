@@ -36,4 +36,6 @@ enum WallTime {
         clock_gettime(CLOCK_REALTIME, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
+
+    static func instant(seconds: Int) -> Instant { Instant.epoch + .seconds(Int64(seconds)) }
 }

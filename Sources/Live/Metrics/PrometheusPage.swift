@@ -1,3 +1,5 @@
+import Units
+
 /// A page of metrics in the Prometheus text format, version 0.0.4.
 struct PrometheusPage {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
@@ -15,6 +17,11 @@ struct PrometheusPage {
 
     mutating func counter(_ name: String, _ help: String, _ value: UInt64) {
         counter(name, help, [([], value)])
+    }
+
+    mutating func counter(_ name: String, _ help: String, seconds: TimeSpan) {
+        begin(name, help, "counter")
+        line(name, [], number(seconds.seconds))
     }
 
     /// A counter with one line for each set of labels.
