@@ -7,10 +7,10 @@ final class Tally {
     var completed = 0
     var failed = 0
     var pieces = 0
-    /// Nanoseconds from when a piece was written upstream to when it was here.
-    var delays: [Int32] = []
+    /// Nanoseconds from when a piece was written upstream to when it was here, and that moment.
+    var delays: [(span: Int32, at: Int64)] = []
     /// From when a request was sent to its first piece, or its answer.
-    var firsts: [Int32] = []
+    var firsts: [(span: Int32, at: Int64)] = []
     var isCounting = true
 }
 
@@ -89,10 +89,10 @@ final class Client: ChannelInboundHandler {
     private func note(_ delay: Int64, _ now: Int64) {
         guard tally.isCounting else { return }
         tally.pieces += 1
-        tally.delays.append(Int32(clamping: delay))
+        tally.delays.append((Int32(clamping: delay), now))
         if !hasFirst {
             hasFirst = true
-            tally.firsts.append(Int32(clamping: now - sent))
+            tally.firsts.append((Int32(clamping: now - sent), now))
         }
     }
 
@@ -100,7 +100,7 @@ final class Client: ChannelInboundHandler {
         received.append(contentsOf: bytes)
         guard received.last == UInt8(ascii: "}") else { return }
         if !received.starts(with: "HTTP/1.1 200".utf8) { tally.failed += 1 }
-        if tally.isCounting { tally.firsts.append(Int32(clamping: now - sent)) }
+        if tally.isCounting { tally.firsts.append((Int32(clamping: now - sent), now)) }
         over(now)
     }
 

@@ -8,7 +8,7 @@ import Units
 
 // The gateway with clients and a worker that computes nothing, all in one process: what it adds and how much it carries.
 //
-//     GatewayBench requests 10        whole answers, as fast as 64 clients get them, for 10 s
+//     GatewayBench requests 10        whole answers, as fast as 1,024 clients get them, for 10 s
 //     GatewayBench streams 10         2,000 open streams of 25 pieces a second each
 //     GatewayBench first 10           300 streams a second, with and without the gateway
 //
@@ -25,23 +25,45 @@ signal(SIGPIPE, SIG_IGN)
 
 /// Figures of a run.
 struct Figures: Encodable {
-    var per_second: Double
-    var failed: Int
-    var p50_us: Double
-    var p99_us: Double
-    var p99_9_us: Double
-    var max_us: Double
-    var count: Int
+    /// Times in µs.
+    struct Times: Encodable {
+        var count: Int
+        var p50: Double
+        var p99: Double
+        var p999: Double
+        var max: Double
 
-    init(_ values: [Int32], failed: Int, span: Double) {
-        let sorted = values.sorted()
-        func quantile(_ share: Double) -> Double {
-            sorted.isEmpty ? 0 : Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1000
+        init(_ values: [Int32]) {
+            let sorted = values.sorted()
+            func quantile(_ share: Double) -> Double {
+                sorted.isEmpty ? 0 : Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1000
+            }
+            (p50, p99, p999, max) = (quantile(0.5), quantile(0.99), quantile(0.999), quantile(1))
+            count = values.count
         }
-        (p50_us, p99_us, p99_9_us, max_us) = (quantile(0.5), quantile(0.99), quantile(0.999), quantile(1))
-        count = values.count
-        per_second = Double(values.count) / span
+    }
+
+    var perSecond: Double
+    var failed: Int
+    var all: Times
+    /// What did not meet a stall of the machine; `nil` where those cannot be seen.
+    var unstalled: Times?
+    /// Milliseconds that the machine stood still, and the longest time of that.
+    var stalled = 0.0
+    var longestStall = 0.0
+
+    init(_ values: [(span: Int32, at: Int64)], failed: Int, from start: Int64, to end: Int64, _ watch: StallWatch?) {
+        all = Times(values.map(\.span))
+        perSecond = Double(values.count) / (Double(end - start) / 1e9)
         self.failed = failed
+        guard let watch else { return }
+        let windows = watch.windows(from: start - 1_000_000_000, to: end)
+        stalled = Double(windows.reduce(0) { $0 + ($1.to - $1.from) / 2 }) / 1e6
+        longestStall = Double(windows.map { ($0.to - $0.from) / 2 }.max() ?? 0) / 1e6
+        unstalled = Times(
+            values.filter { value in
+                !windows.contains { $0.from <= value.at && $0.to >= value.at - Int64(value.span) }
+            }.map(\.span))
     }
 }
 
@@ -88,7 +110,9 @@ struct Clients {
     }
 
     /// Counts for a while, after a second in which nothing counts.
-    func measure(_ seconds: Int, _ values: @escaping @Sendable (Tally) -> [Int32]) async throws -> Figures {
+    func measure(
+        _ seconds: Int, _ values: @escaping @Sendable (Tally) -> [(span: Int32, at: Int64)]
+    ) async throws -> Figures {
         try await Task.sleep(for: .seconds(1))
         let start = nanoseconds()
         try await loop.submit { [tally] in
@@ -98,9 +122,8 @@ struct Clients {
         }.get()
         try await Task.sleep(for: .seconds(seconds))
         return try await loop.submit { [tally] in
-            let span = Double(nanoseconds() - start) / 1e9
             tally.value.isCounting = false
-            return Figures(values(tally.value), failed: tally.value.failed, span: span)
+            return Figures(values(tally.value), failed: tally.value.failed, from: start, to: nanoseconds(), watch)
         }.get()
     }
 
@@ -118,6 +141,7 @@ struct Clients {
     }
 }
 
+let watch = StallWatch.start()
 let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-bench-\(UUID().uuidString)").path
 let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -172,7 +196,7 @@ case "first":
     for (name, target) in [("direct", upstream.port), ("through", port)] {
         let clients = try await Clients(group.next())
         let bytes = request("/v1/chat/completions", stream)
-        try await clients.connect(128, to: target, bytes, isStream: true, isEndless: false)
+        try await clients.connect(1024, to: target, bytes, isStream: true, isEndless: false)
         clients.pace(300, until: nanoseconds() + Int64(seconds + 2) * 1_000_000_000)
         figures[name] = try await clients.measure(seconds) { $0.firsts }
     }

@@ -47,7 +47,8 @@ final class Exchange {
     let terms: Terms
     let request: UpstreamRequest
     private let loop: GatewayLoop
-    private weak var client: ClientConnection?
+    /// `nil` when it is gone or has been answered: each holds the other until then.
+    private var client: ClientConnection?
     private(set) var phase = Phase.held
     private(set) var attempts: [Attempt] = []
     private var tries = 0
@@ -103,6 +104,7 @@ final class Exchange {
         guard case .sent = phase else { return }
         phase = .answering
         replica = attempt.assignment.id.number
+        if attempt.assignment.isProbe { core.answered(terms.pool, attempt.assignment) }
         for other in attempts where other !== attempt { leave(other, as: .abandoned, cancelling: true) }
         attempts = [attempt]
     }
@@ -379,8 +381,17 @@ final class Exchange {
         settle(outcome, ending)
     }
 
+    /// Called a few times a second.
+    func checkPatience(at now: Instant) {
+        if isPaused {
+            // The client is what stands still, not the replica.
+            for attempt in attempts { loop.upstream(attempt.assignment, pool: terms.pool).lastByte = now }
+        }
+        expireSettling(at: now)
+    }
+
     /// The row could not be written for long: the client is told as much as can be.
-    func expireSettling(at now: Instant) {
+    private func expireSettling(at now: Instant) {
         guard case .settling(let ending) = phase, now - settledSince > .seconds(30) else { return }
         if case .nothing = ending { return }
         phase = .settling(.nothing)
@@ -448,6 +459,7 @@ final class Exchange {
         guard case .settling(let ending) = phase else { return }
         phase = .ended
         guard let client else { return }
+        self.client = nil
         switch ending {
         case .bytes(let bytes) where isStreaming:
             begin(client)

@@ -117,6 +117,19 @@ struct PoolGateTests {
         #expect(gate.readmit(at: .epoch + .seconds(5)) == true)
     }
 
+    @Test("The first byte of a try is enough: others need not wait for its end")
+    func readmits() throws {
+        var gate = Self.gate()
+        gate.set([try Self.replica(1)])
+        let first = try Self.assignment(gate.arrive(Self.ticket(1)))
+        gate.release(first.serial, as: .failed, at: .epoch)
+        #expect(gate.readmit(at: .epoch + .seconds(1)) == true)
+        let probe = try Self.assignment(gate.arrive(Self.ticket(2)))
+        #expect(gate.arrive(Self.ticket(3)) == .full)
+        gate.answered(probe.serial)
+        #expect(try Self.assignment(gate.arrive(Self.ticket(4))).isProbe == false)
+    }
+
     @Test("A second replica is another one than the first")
     func hedges() throws {
         var gate = Self.gate(maxSequences: 100)
