@@ -14,8 +14,8 @@ let server = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
-    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "Subprocess", package: "swift-subprocess"),
@@ -106,7 +106,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", collections] + server),
+            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Reporting", "Store", collections] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
@@ -134,7 +134,9 @@ let package = Package(
         // Runs the executables themselves too, and asks the official client and promtool where they are.
         .testTarget(
             name: "LiveTests",
-            dependencies: values + ["Live", "InferenceCore", "Formats", "tidegate", "tidegate-live", nioPosix],
+            dependencies: values + [
+                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
+            ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.

@@ -71,6 +71,11 @@ struct ModelArguments: ParsableArguments {
     var threads: Int?
     @Flag(help: "Emulated: be ready at once, without the profile's cold start.")
     var noColdStart = false
+    @Option(
+        help: ArgumentHelp(
+            "Emulated: the cold start ends at this time of the machine's monotonic clock, whatever the profile says.",
+            valueName: "NANOSECONDS"))
+    var readyAt: Int64?
     @Option(help: "Emulated: mean tokens of an answer whose request gives no maximum; geometric.")
     var meanOutputTokens = 128.0
     @Option(help: "Emulated: seed of step-time noise and of those lengths.")
@@ -82,10 +87,15 @@ struct ModelArguments: ParsableArguments {
         case .core where profile != nil: throw ValidationError("--profile is for --executor emulated")
         default: break
         }
+        if noColdStart, readyAt != nil { throw ValidationError("give --no-cold-start or --ready-at, not both") }
         guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be 1 to 1024") }
         guard meanOutputTokens >= 1, meanOutputTokens <= 1e9 else {
             throw ValidationError("--mean-output-tokens must be at least 1")
         }
+    }
+
+    private var coldStart: EmulatedColdStart {
+        noColdStart ? .none : readyAt.map { .until(Instant(nanoseconds: $0)) } ?? .profile
     }
 
     func load(scheduler: SchedulerArguments, output: EventOutput) throws -> (EngineLoop, ServedModel) {
@@ -147,7 +157,7 @@ struct ModelArguments: ParsableArguments {
             kvTokens: Int(profile.kvTokens), maxContext: Int(profile.maxContext), maxSequences: 256,
             maxBatchedTokens: 2048)
         let loop = EngineLoop.emulated(
-            profile, limits: limits, maxQueue: scheduler.maxQueue, coldStart: !noColdStart,
+            profile, limits: limits, maxQueue: scheduler.maxQueue, coldStart: coldStart,
             meanOutputTokens: meanOutputTokens, seed: seed)
         let served = ServedModel(
             name: servedModelName ?? model ?? profile.model, maxContext: limits.maxContext, prompts: .counted,

@@ -14,8 +14,7 @@ private let allowed: [String: Set<String>] = {
     let formats = studies.union(["CZlib", "CYaml"])
     // The live plane's alone: nothing below it knows a socket.
     let network: Set = [
-        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTPTypes", "NIOHTTP1", "NIOTLS",
-        "NIOSSL",
+        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTPTypes", "NIOTLS", "NIOSSL",
         "ServiceLifecycle", "Logging", "Subprocess", "SystemPackage",
     ]
     return [
@@ -36,8 +35,9 @@ private let allowed: [String: Set<String>] = {
         "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
-        "Live": formats.subtracting(["CYaml", "CZlib"]).union(["InferenceCore", "Formats", "CLinux", "Dispatch"]).union(
-            network),
+        "Live": formats.subtracting(["CYaml", "CZlib"]).union([
+            "InferenceCore", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
+        ]).union(network),
     ]
 }()
 

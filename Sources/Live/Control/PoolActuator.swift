@@ -7,6 +7,9 @@ import Units
 /// An order is a level with the generation of its decision and the epoch of the leader who gave it. Both survive a restart
 /// of the controller with whoever carries them out, so `status` always tells the generation last applied.
 public protocol PoolActuator: Sendable {
+    /// Takes the pool over for a new leader: what there is stays as it is.
+    func begin(epoch: Int) async throws
+
     /// Brings the pool to a level. Returns when the order is durable with whoever carries it out; applying one twice is
     /// harmless.
     ///
@@ -20,6 +23,19 @@ public protocol PoolActuator: Sendable {
     /// For the leader alone, once a tick, also after a restart: it finishes what its predecessor began.
     func carryOn(epoch: Int, at now: Instant) async throws(ActuationError)
 
+    /// Hears what the gateway knows: how many requests each replica holds, and which get nothing new any more and may be
+    /// stopped.
+    func hear(_ routing: RoutingReport) async
+
+    /// Hears how long a replica's engine has computed, of its own count.
+    func hear(busy: TimeSpan, of replica: ReplicaID) async
+
+    /// Has one replica finish what it runs and go. The pool keeps its level: another takes its place.
+    func drain(_ replica: ReplicaID, epoch: Int, at now: Instant) async throws(ActuationError)
+
+    /// Closes the charge period of every machine and opens the next one.
+    func closePeriod(at now: Instant) async
+
     /// Takes a level that someone else has set as the pool's own. Until then every order is refused with `.conflict`.
     func adopt(_ level: Int, epoch: Int, at now: Instant) async throws(ActuationError)
 
@@ -30,6 +46,20 @@ public protocol PoolActuator: Sendable {
 extension PoolActuator {
     /// Orders that are carried out at once leave nothing to do.
     public func carryOn(epoch: Int, at now: Instant) async throws(ActuationError) {}
+
+    /// A carrier that drains by itself need not hear.
+    public func hear(_ routing: RoutingReport) async {}
+
+    public func begin(epoch: Int) async throws {}
+
+    public func hear(busy: TimeSpan, of replica: ReplicaID) async {}
+
+    /// What machines cost is told by who rents them out.
+    public func closePeriod(at now: Instant) async {}
+
+    public func drain(_ replica: ReplicaID, epoch: Int, at now: Instant) async throws(ActuationError) {
+        throw .refused("this pool's carrier chooses by itself which replica goes")
+    }
 
     /// Nobody else can change a pool of processes that the actuator itself started.
     public func adopt(_ level: Int, epoch: Int, at now: Instant) async throws(ActuationError) {}
@@ -70,6 +100,19 @@ public struct ReplicaEndpoint: Hashable, Sendable {
         self.name = name
         self.url = url
         self.phase = phase
+    }
+}
+
+/// What a gateway says of a pool's replicas after it was told of them.
+public struct RoutingReport: Hashable, Sendable {
+    /// Requests in each replica's hands.
+    public var outstanding: [ReplicaID: Int]
+    /// Replicas that get nothing new.
+    public var stopped: Set<ReplicaID>
+
+    public init(outstanding: [ReplicaID: Int], stopped: Set<ReplicaID>) {
+        self.outstanding = outstanding
+        self.stopped = stopped
     }
 }
 

@@ -65,7 +65,7 @@ actor PodWatch {
         // Servers end a watch after a while of their own choice; asked for five minutes they end it in order.
         let query =
             "?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=\(table.resourceVersion)"
-            + "&labelSelector=\(escaped(selector))"
+            + "&labelSelector=\(selector.urlEncoded)"
         try await client.watch(path + query, within: .seconds(330)) { line throws(APIServerError) in
             let (event, version) = try PodTable.Event.read(line)
             if case .failed(let error) = event { throw error }
@@ -98,8 +98,8 @@ actor PodWatch {
         var next: String?
         let eventsBefore = events
         repeat {
-            var query = "?limit=500&labelSelector=\(escaped(selector))"
-            if let next { query += "&continue=\(escaped(next))" }
+            var query = "?limit=500&labelSelector=\(selector.urlEncoded)"
+            if let next { query += "&continue=\(next.urlEncoded)" }
             let page = try await client.get(path + query, as: KubernetesPodList.self)
             items += page.items
             next = page.metadata.continue.flatMap { $0.isEmpty ? nil : $0 }
@@ -111,19 +111,4 @@ actor PodWatch {
         heard = MonotonicTime.now
         lists += 1
     }
-}
-
-/// A text as a value in a query.
-func escaped(_ text: String) -> String {
-    var escaped = ""
-    for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            escaped.unicodeScalars.append(Unicode.Scalar(byte))
-        default: escaped += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }
-    }
-    return escaped
 }
