@@ -6,7 +6,7 @@ public struct Machine: Sendable, Codable {
     /// Unique in its pool's life, such as `chat-i3`.
     public let name: String
     /// When the machine is handed over and charging begins.
-    public let launched: Instant
+    public var launched: Instant
     /// Replicas that stand on it.
     public var replicas = 0
     /// The start of the charge period under way.
@@ -99,6 +99,15 @@ public struct MachineBook: Sendable, Codable {
         guard machines[index]!.replicas == 0 else { return nil }
         defer { machines[index] = nil }
         return isOpen ? record(index, until: now, isGivenBack: true) : nil
+    }
+
+    /// Begins the bill at `now`: machines that are there already count as handed over then.
+    public mutating func open(at now: Instant) {
+        for index in machines.indices where machines[index] != nil {
+            machines[index]!.launched = now
+            machines[index]!.periodStart = now
+            machines[index]!.tally = UsageTally(tenants: tenantCount)
+        }
     }
 
     /// Closes the charge period of every machine at `now` and opens the next one.

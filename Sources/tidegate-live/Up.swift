@@ -63,7 +63,7 @@ struct Up: AsyncParsableCommand {
         Interrupt.catchFirst()
         let limit = duration.flatMap { TimeSpan($0) }
         do {
-            try await local.run { running in
+            try await local.run { [options] running in
                 try await running.ready(within: .seconds(120))
                 await running.controller.start(at: running.clock.now)
                 output.tell(

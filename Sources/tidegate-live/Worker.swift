@@ -155,7 +155,7 @@ struct ModelArguments: ParsableArguments {
         }
         let limits = try scheduler.limits(
             kvTokens: Int(profile.kvTokens), maxContext: Int(profile.maxContext), maxSequences: 256,
-            maxBatchedTokens: 2048)
+            maxBatchedTokens: 2048, prefixCaching: scheduler.enablePrefixCaching)
         let loop = EngineLoop.emulated(
             profile, limits: limits, maxQueue: scheduler.maxQueue, coldStart: coldStart,
             meanOutputTokens: meanOutputTokens, seed: seed)
@@ -178,8 +178,10 @@ struct SchedulerArguments: ParsableArguments {
     var kvTokens: Int?
     @Option(help: "The longest context, prompt and output together. The model's without it.")
     var maxModelLen: Int?
-    @Flag(help: "Core: compute every prompt anew, without the cached blocks of earlier ones.")
+    @Flag(help: "Compute every prompt anew, without the cached blocks of earlier ones: the default when emulated.")
     var noPrefixCaching = false
+    @Flag(help: "Emulated: skip what is cached of a prompt. The core does so anyway.")
+    var enablePrefixCaching = false
     @Option(help: "Prompts that may wait beside those that run; more get 429.")
     var maxQueue = 1024
 
@@ -191,6 +193,9 @@ struct SchedulerArguments: ParsableArguments {
         ]
         for case (let name, let value?, let least) in least where value < least || value > 1 << 40 {
             throw ValidationError("\(name) is \(value), not \(least) to 2^40")
+        }
+        if enablePrefixCaching, noPrefixCaching {
+            throw ValidationError("give --enable-prefix-caching or --no-prefix-caching, not both")
         }
         if kvBlocks != nil, kvTokens != nil { throw ValidationError("give --kv-blocks or --kv-tokens, not both") }
     }
@@ -231,6 +236,8 @@ struct ServerArguments: ParsableArguments {
     var maxConnections = 4096
     @Option(help: "How long a connection may be silent between requests, such as 60s.")
     var idleTimeout = "60s"
+    @Option(help: "How long a client may take nothing of its answer before it is given up, such as 30s.")
+    var writeTimeout = "30s"
     @Option(help: "How long a drain may take, such as 30s; what still runs then is cut.")
     var drainDeadline = "30s"
 
@@ -239,6 +246,7 @@ struct ServerArguments: ParsableArguments {
         guard (1...1 << 30).contains(maxBody) else { throw ValidationError("--max-body is \(maxBody), not 1 to 2^30") }
         guard maxConnections >= 1 else { throw ValidationError("--max-connections must be at least 1") }
         _ = try duration("--idle-timeout", idleTimeout)
+        _ = try duration("--write-timeout", writeTimeout)
         _ = try deadline()
     }
 
@@ -258,6 +266,7 @@ struct ServerArguments: ParsableArguments {
         configuration.limits.bodyBytes = maxBody
         configuration.limits.connections = maxConnections
         configuration.limits.idle = try duration("--idle-timeout", idleTimeout)
+        configuration.limits.write = try duration("--write-timeout", writeTimeout)
         configuration.version = Version.current
         return configuration
     }

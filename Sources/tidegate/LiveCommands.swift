@@ -23,6 +23,17 @@ struct LoadCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["load"] + arguments) }
 }
 
+/// `tidegate gateway`: handed over likewise.
+struct GatewayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway", abstract: "Serve pools of workers behind one OpenAI-compatible API.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate gateway --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["gateway"] + arguments) }
+}
+
 /// The executable `tidegate-live`, which lies beside this one.
 enum LivePlane {
     /// Becomes that executable, with its exit code and signals.

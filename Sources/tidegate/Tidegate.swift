@@ -24,7 +24,7 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
-            TraceCommand.self, WorkerCommand.self, LoadCommand.self,
+            TraceCommand.self, WorkerCommand.self, LoadCommand.self, GatewayCommand.self,
             Theory.self, Trust.self, StudySize.self, StudyProfiles.self,
         ])
 }

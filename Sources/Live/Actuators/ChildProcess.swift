@@ -32,6 +32,8 @@ struct ChildProcess: Hashable, Sendable, Codable {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
+        // POSIX_SPAWN_SETSID of glibc, which Swift does not import.
+        let setSession: Int32 = 0x80
         var none = sigset_t()
         sigemptyset(&none)
         var defaults = sigset_t()
@@ -39,7 +41,7 @@ struct ChildProcess: Hashable, Sendable, Codable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80 /* POSIX_SPAWN_SETSID */))
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | setSession))
         let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         let marked = strdup("\(Self.markName)=\(mark)")

@@ -57,7 +57,10 @@ public actor LocalPool: PoolActuator {
 
     /// A replica's life as it was lived.
     public struct PhaseChange: Hashable, Sendable {
-        public enum Change: Hashable, Sendable { case started, ready, draining, gone(TerminationReason) }
+        public enum Change: Hashable, Sendable {
+            case started, ready, draining
+            case gone(TerminationReason)
+        }
         public var time: Instant
         public var replica: ReplicaID
         public var change: Change
@@ -119,8 +122,8 @@ public actor LocalPool: PoolActuator {
         let now = clock.now
         for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
         for (process, _) in leaving { process.signal(SIGKILL) }
-        state.target = 0
-        try? save()
+        // The next one begins anew.
+        unlink("\(configuration.folder)/workers.json")
     }
 
     // MARK: - Orders
@@ -177,6 +180,13 @@ public actor LocalPool: PoolActuator {
         guard areBooksOpen else { return }
         for index in replicas.indices { meter(index, at: now) }
         keep(state.machines.closePeriod(at: now))
+    }
+
+    /// Begins the bill at `now`: what was started before counts as handed over then.
+    public func openBooks(at now: Instant) {
+        for index in replicas.indices { replicas[index].beginMetering(at: now) }
+        state.machines.open(at: now)
+        usage.removeAll()
     }
 
     /// The end of the bill; the pool goes on for what is still in flight.
@@ -296,7 +306,7 @@ public actor LocalPool: PoolActuator {
             meter(index, at: due)
             _ = replicas[index].lifecycle.handle(.timer, at: due)
         }
-        guard replicas[index].readLog(), replicas[index].saysReady else { return false }
+        guard replicas[index].readLog(), replicas[index].isUp else { return false }
         meter(index, at: now)
         guard replicas[index].lifecycle.handle(.healthy, at: now) == .serve else { return false }
         restart.succeed()

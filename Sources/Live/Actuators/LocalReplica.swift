@@ -15,7 +15,7 @@ struct LocalReplica {
     /// Where its standard output goes: events, one JSON object a line.
     let log: String
     private(set) var url: String?
-    private(set) var saysReady = false
+    private var saysReady = false
     /// Bytes of the log that were read.
     private var read = 0
     /// Whether the gateway sends it nothing new and it was told to drain.
@@ -51,6 +51,9 @@ struct LocalReplica {
         }
     }
 
+    /// Whether its engine and its server are there.
+    var isUp: Bool { saysReady && url != nil }
+
     var isStarting: Bool {
         if case .starting = lifecycle.phase { true } else { false }
     }
@@ -65,6 +68,12 @@ struct LocalReplica {
 
     var isDraining: Bool {
         if case .draining = lifecycle.phase { true } else { false }
+    }
+
+    /// Forgets what was not charged yet.
+    mutating func beginMetering(at now: Instant) {
+        meteredAt = now
+        meteredBusy = busy
     }
 
     var endpoint: ReplicaEndpoint {

@@ -279,7 +279,7 @@ public actor Controller {
         case .success(let page):
             for pool in configuration.pools {
                 do {
-                    loop.ingest(try GatewaySample(page, pool: pool.id, time: round))
+                    loop.ingest(try GatewaySample(gateway: page, pool: pool.id, time: round))
                 } catch {
                     loop.ingest(ScrapeFailure(pool: pool.id, replica: nil, time: round))
                     note("\(error)")

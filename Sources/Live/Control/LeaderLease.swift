@@ -1,5 +1,5 @@
-import Foundation
 import Formats
+import Foundation
 import Glibc
 import Units
 
@@ -80,7 +80,9 @@ public struct LeaderLease: Sendable {
         return try take(file, after: held, at: now)
     }
 
-    private mutating func take(_ file: borrowing LockedFile, after held: Holding?, at now: Instant) throws(OutputError) -> Bool {
+    private mutating func take(_ file: borrowing LockedFile, after held: Holding?, at now: Instant) throws(OutputError)
+        -> Bool
+    {
         let next = (held?.epoch ?? 0) + 1
         try file.write(Holding(epoch: next, holder: holder, renewed: now, boot: boot))
         epoch = next

@@ -39,7 +39,8 @@ struct MetricsScraper: Sendable {
     ) async -> Reading {
         func failure(_ reason: String) -> Reading {
             .failure(
-                ScrapeFailure(pool: pool, replica: endpoint.id, time: round), reason: "\(pool) \(endpoint.id): \(reason)")
+                ScrapeFailure(pool: pool, replica: endpoint.id, time: round),
+                reason: "\(pool) \(endpoint.id): \(reason)")
         }
         guard let url = endpoint.url else { return failure("it has no address") }
         do {

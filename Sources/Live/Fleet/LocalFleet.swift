@@ -95,7 +95,7 @@ public struct LocalFleet: Sendable {
                         return nil
                     }
                     guard let addresses = await listening.first(where: { _ in true }) else {
-                        try await tasks.next()
+                        _ = try await tasks.next()
                         throw FleetError("the gateway ended before it listened")
                     }
                     let controller = try controller(addresses, pools: pools, clock: clock)

@@ -52,11 +52,15 @@ public struct WorkerCommand: Sendable {
     public func words(replica: ReplicaID, readyAt: Instant?) -> [String] {
         let batcher = pool.batcher
         var words = [program, "worker", "--port", "0", "--json", "--served-model-name", pool.id.name]
-        words += ["--max-num-seqs", "\(batcher.maxSequences)", "--max-num-batched-tokens", "\(batcher.maxBatchedTokens)"]
+        words += [
+            "--max-num-seqs", "\(batcher.maxSequences)", "--max-num-batched-tokens", "\(batcher.maxBatchedTokens)",
+        ]
         words += ["--max-model-len", "\(batcher.maxContext)"]
         // The gateway says how many may wait; the worker only keeps a runaway from filling its memory.
         words += ["--max-queue", "1000000", "--max-connections", "65536"]
-        words += ["--drain-deadline", "\(max(1, pool.drainDeadline.nanoseconds / 1_000_000_000))s", "--idle-timeout", "1h"]
+        words += [
+            "--drain-deadline", "\(max(1, pool.drainDeadline.nanoseconds / 1_000_000_000))s", "--idle-timeout", "1h",
+        ]
         switch executor {
         case .emulated:
             words += ["--executor", "emulated", "--profile", profile, "--kv-blocks", "\(batcher.totalBlocks)"]

@@ -78,4 +78,12 @@ public struct GatewayConfiguration: Sendable {
             settings: settings, pools: pools, classes: scenario.sloClasses, tenants: tenants + others,
             stateFolder: stateFolder)
     }
+
+    /// What a live configuration says of it.
+    public init(_ live: LiveConfiguration) {
+        self.init(
+            scenario: live.scenario, settings: live.gateway, tenants: live.tenants, prices: live.tokenPrices,
+            stateFolder: live.stateFolder)
+        adminTokens = live.adminTokens
+    }
 }

@@ -96,7 +96,8 @@ public enum RehearsalText {
         let count = max(rehearsal.live.resizes.count, rehearsal.simulated.resizes.count)
         if count == 0 { lines.append("  none") }
         for index in 0..<count {
-            lines.append("  " + pad(resize(rehearsal.live.resizes, index), 34) + resize(rehearsal.simulated.resizes, index))
+            lines.append(
+                "  " + pad(resize(rehearsal.live.resizes, index), 34) + resize(rehearsal.simulated.resizes, index))
         }
         if let slowest = rehearsal.live.coldStarts.max(), let fastest = rehearsal.live.coldStarts.min() {
             lines.append(
@@ -104,8 +105,12 @@ public enum RehearsalText {
                     format: "cold starts: %d live, %.2f to %.2f s", rehearsal.live.coldStarts.count, fastest.seconds,
                     slowest.seconds))
         }
-        lines += ["", verdict(rehearsal.isPlantEqual, "plant", "the simulated fleet serves as the real one, given its levels")]
-        lines.append(verdict(rehearsal.isControlEqual, "control", "the simulated controller resizes as the real one did"))
+        lines += [
+            "",
+            verdict(rehearsal.isPlantEqual, "plant", "the simulated fleet serves as the real one, given its levels"),
+        ]
+        lines.append(
+            verdict(rehearsal.isControlEqual, "control", "the simulated controller resizes as the real one did"))
         return lines.joined(separator: "\n")
     }
 

@@ -58,6 +58,7 @@ public struct RehearsalRun: Sendable {
         let start = running.clock.now + .seconds(1)
         load.startsAt = running.clock.monotonic(start)
         await running.controller.start(at: start)
+        for pool in running.pools { await pool.openBooks(at: start) }
 
         let end = start + scenario.duration
         async let usage = closeBooks(of: running, at: end)
@@ -68,7 +69,8 @@ public struct RehearsalRun: Sendable {
         let resizes = await running.controller.applied.map {
             RehearsalResize(after: $0.time - start, pool: $0.pool, from: $0.from, to: $0.to)
         }
-        var side = RehearsalSide(loaded.tally, cost: bill.total, resizes: resizes.filter { $0.after <= scenario.duration })
+        var side = RehearsalSide(
+            loaded.tally, cost: bill.total, resizes: resizes.filter { $0.after <= scenario.duration })
         for pool in running.pools { side.coldStarts += Self.coldStarts(await pool.log, after: start) }
         return side
     }

@@ -74,7 +74,9 @@ public final class WorkerServer: Sendable {
         // would never see the answer.
         let most = limits.bodyBytes + 16 << 20
         return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ClientWatch(bodyLimit: most)],
+            additionalChannelHandlers: [
+                ClientWatch(bodyLimit: most, writeLimit: .nanoseconds(limits.write.nanoseconds))
+            ],
             idleTimeout: .nanoseconds(limits.idle.nanoseconds),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,

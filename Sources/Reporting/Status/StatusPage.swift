@@ -80,7 +80,8 @@ public struct StatusPage: Sendable {
             textColumns: [0, 1, 3, 4])
         for replica in pool.replicas {
             table.add([
-                "\(replica.id)", replica.phase, replica.outstanding.map { "\($0)" } ?? "–", replica.url ?? "–", replica.name,
+                "\(replica.id)", replica.phase, replica.outstanding.map { "\($0)" } ?? "–", replica.url ?? "–",
+                replica.name,
             ])
         }
         let problems = pool.problems.map { text -> HTML in "<li>\(text)</li>" }
@@ -94,7 +95,8 @@ public struct StatusPage: Sendable {
     private static func demand(_ pool: ControllerStatus.Pool) -> String {
         guard let offered = pool.observation?.offered else { return "Demand is not known yet." }
         let seconds = max(offered.window.seconds, 1e-9)
-        return "\(threeDigits(offered.requests / seconds)) requests/s, \(short(offered.promptTokens / seconds)) prompt and "
+        return
+            "\(threeDigits(offered.requests / seconds)) requests/s, \(short(offered.promptTokens / seconds)) prompt and "
             + "\(short(offered.outputTokens / seconds)) output tokens/s, over the last \(spelled(offered.window))."
     }
 
@@ -102,7 +104,8 @@ public struct StatusPage: Sendable {
     private static func signals(_ pool: ControllerStatus.Pool) -> HTML {
         guard let seen = pool.observation else { return "" }
         var table = Table(
-            "What the policy saw", header: ["Waiting", "Running", "KV used", "TTFT p99", "ITL p99", "Oldest sample", "Doubtful"],
+            "What the policy saw",
+            header: ["Waiting", "Running", "KV used", "TTFT p99", "ITL p99", "Oldest sample", "Doubtful"],
             textColumns: [])
         table.add([
             seen.queueDepth.map { threeDigits($0) } ?? "–", seen.runningSequences.map { threeDigits($0) } ?? "–",
@@ -117,27 +120,31 @@ public struct StatusPage: Sendable {
 
     private static func decisions(_ status: ControllerStatus) -> HTML {
         var table = Table(
-            "The last decisions that changed a target or met a guard", header: ["Number", "Time (UTC)", "Pool", "Target", "Why"],
+            "The last decisions that changed a target or met a guard",
+            header: ["Number", "Time (UTC)", "Pool", "Target", "Why"],
             textColumns: [1, 2, 4])
         for record in status.decisions.prefix(30) {
             let withheld = record.context?.withheld.map { " (\($0.rawValue): not done)" } ?? ""
             for target in record.targets {
                 let from = record.observation.pools.first { $0.pool == target.pool }?.target ?? 0
                 table.add([
-                    "\(record.sequence)", record.time.readable, target.pool.name, "\(from) → \(target.replicas)\(withheld)",
+                    "\(record.sequence)", record.time.readable, target.pool.name,
+                    "\(from) → \(target.replicas)\(withheld)",
                     target.reason,
                 ])
             }
             for held in record.interventions where !record.targets.contains(where: { $0.pool == held.pool }) {
                 table.add([
-                    "\(record.sequence)", record.time.readable, held.pool.name, "stays \(held.allowed), wanted \(held.proposed)",
+                    "\(record.sequence)", record.time.readable, held.pool.name,
+                    "stays \(held.allowed), wanted \(held.proposed)",
                     "guard: \(held.reason)",
                 ])
             }
         }
         return Panel(
             id: "decisions", title: "Decisions",
-            lead: status.decisions.isEmpty ? "Nothing has changed a target yet." : "Newest first; the journal has them all.",
+            lead: status.decisions.isEmpty
+                ? "Nothing has changed a target yet." : "Newest first; the journal has them all.",
             body: status.decisions.isEmpty ? "" : table.wrapping([4]).html
         ).html
     }

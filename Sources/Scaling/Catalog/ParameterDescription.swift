@@ -41,7 +41,8 @@ public enum ParameterKind: Hashable, Sendable {
             "a number from \(ParameterValue.number(range.lowerBound)) to \(ParameterValue.number(range.upperBound))"
         case .span(let least): "a duration with its unit, at least \(least), such as '90s'"
         case .countByPool: "a map from pool names to whole numbers of replicas"
-        case .stepsByPool: "a map from pool names to steps such as [{after: 0s, replicas: 4}, {after: 8h, replicas: 12}]"
+        case .stepsByPool:
+            "a map from pool names to steps such as [{after: 0s, replicas: 4}, {after: 8h, replicas: 12}]"
         case .engines: "nothing: the scenario supplies it"
         }
     }

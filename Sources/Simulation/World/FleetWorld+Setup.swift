@@ -29,7 +29,8 @@ extension FleetWorld {
         do {
             policyFile = try PolicyFile(policy)
         } catch {
-            throw .policy(PolicyErrors(problems: [.unreadable("parameters", policy: choice.policy, detail: "\(error)")]))
+            throw .policy(
+                PolicyErrors(problems: [.unreadable("parameters", policy: choice.policy, detail: "\(error)")]))
         }
         control = scenario.controlLoop(policy)
         let traces = scenario.tracesToReplay(replication: options.replication, streams: streams)
