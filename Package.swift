@@ -135,7 +135,7 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: values + [
-                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
+                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix, yams,
             ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),

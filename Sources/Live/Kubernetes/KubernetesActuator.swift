@@ -68,7 +68,7 @@ public actor KubernetesActuator: PoolActuator {
         }
     }
 
-    public func hear(_ routing: RoutingReport) { self.routing = routing }
+    public func hear(_ routing: RoutingReport) async { self.routing = routing }
 
     // MARK: - Orders
 
@@ -270,7 +270,8 @@ public actor KubernetesActuator: PoolActuator {
                 PoolPod.victimKey: mark?.rawValue, PoolPod.costKey: mark == nil ? nil : PoolPod.victimCost,
             ]))
         do {
-            _ = try await client.patch(path(of: pod), patch, as: KubernetesObject.self)
+            let changed = try await client.patch(path(of: pod), patch, as: KubernetesPod.self)
+            await watch?.changed(changed)
         } catch .notFound {
             // Gone by itself.
         } catch {
@@ -317,7 +318,7 @@ public actor KubernetesActuator: PoolActuator {
                 guard object.metadata.resourceVersion == scale.metadata.resourceVersion else { continue }
                 if watch == nil, let selector = scale.status?.selector, !selector.isEmpty {
                     // A Deployment's selector can never change.
-                    watch = PodWatch(client, selector: selector)
+                    watch = PodWatch(client, selector: selector, refresh: configuration.refresh)
                 }
                 let seen = Seen(
                     scale: scale, order: try WorkloadOrder(object.metadata.annotations ?? [:]),

@@ -11,6 +11,9 @@ actor PodWatch {
     private let selector: String
     /// A watch that has been silent for longer is not trusted: the pods are listed instead.
     private let patience: TimeSpan
+    /// The same while nobody runs the watch.
+    private let refresh: TimeSpan
+    private var isRunning = false
     private var table = PodTable()
     /// When something was last heard of the pods; `nil` before the first list.
     private var heard: Instant?
@@ -18,10 +21,13 @@ actor PodWatch {
     private(set) var lists = 0
     private var events = 0
 
-    init(_ client: APIServerClient, selector: String, patience: TimeSpan = .seconds(30)) {
+    init(
+        _ client: APIServerClient, selector: String, patience: TimeSpan = .seconds(30), refresh: TimeSpan = .seconds(1)
+    ) {
         self.client = client
         self.selector = selector
         self.patience = patience
+        self.refresh = refresh
         path = "/api/v1/namespaces/\(client.access.namespace)/pods"
     }
 
@@ -29,7 +35,7 @@ actor PodWatch {
     ///
     /// - Throws: When they have to be listed and cannot be.
     func pods() async throws(APIServerError) -> PodTable {
-        if let heard, MonotonicTime.now - heard <= patience { return table }
+        if let heard, MonotonicTime.now - heard < (isRunning ? patience : refresh) { return table }
         try await list()
         return table
     }
@@ -40,8 +46,13 @@ actor PodWatch {
         return table
     }
 
+    /// Takes a pod as it was just written: its event is still on its way.
+    func changed(_ pod: KubernetesPod) { table.apply(.changed(pod)) }
+
     /// Watches until the task is cancelled.
     func run() async {
+        isRunning = true
+        defer { isRunning = false }
         var backoff = Backoff(first: .milliseconds(200), longest: .seconds(10))
         var generator = SystemRandomNumberGenerator()
         while !Task.isCancelled {

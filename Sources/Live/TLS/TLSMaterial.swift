@@ -27,6 +27,12 @@ public final class TLSMaterial: Sendable {
         public var what: String
         public var remedy: String
         public var description: String { "\(file): error: \(what)\n    \(remedy)" }
+
+        public init(file: String, what: String, remedy: String) {
+            self.file = file
+            self.what = what
+            self.remedy = remedy
+        }
     }
 
     struct Contexts: Sendable {
