@@ -14,7 +14,6 @@ let server = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
-    .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
     .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -106,10 +105,12 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Formats", "Reporting", "Store", collections] + server),
+            dependencies: values + [
+                "CLinux", "InferenceCore", "Calibration", "Formats", "Reporting", "Store", collections,
+            ] + server),
         .executableTarget(
             name: "tidegate-live",
-            dependencies: values + ["Live", "InferenceCore", "Formats", argumentParser, unixSignals]),
+            dependencies: values + ["Live", "InferenceCore", "Calibration", "Formats", argumentParser, unixSignals]),
 
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
@@ -135,7 +136,7 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: values + [
-                "Live", "InferenceCore", "Formats", "Store", "tidegate", "tidegate-live", nioPosix, yams,
+                "Live", "InferenceCore", "Calibration", "Formats", "Store", "tidegate", "tidegate-live", nioPosix, yams,
             ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),

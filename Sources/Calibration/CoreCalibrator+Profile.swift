@@ -72,7 +72,7 @@ extension CoreCalibrator {
     private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
     /// The processor as Linux names it; its architecture elsewhere.
-    static func processorName() -> String {
+    public static func processorName() -> String {
         let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         for line in text.split(separator: "\n") where line.hasPrefix("model name") {
             if let name = line.split(separator: ":", maxSplits: 1).dropFirst().first {

@@ -32,6 +32,13 @@ public struct EngineProfile: Hashable, Sendable, Codable {
     public var notes: [String]
     /// Where the host overhead of `stepTime` comes from; `nil` where it is inside the measured steps or not known.
     public var hostOverheadSource: String?
+    /// The limits of the scheduler that ran the measured requests; `nil` where steps alone were measured.
+    public var scheduler: MeasuredScheduler?
+    /// What a request spends between its client and the engine, both ways together, beside its steps; `nil` where it was
+    /// not measured.
+    public var requestOverhead: TimeSpan?
+    /// How far simulated latencies lay from measured ones on a load that was not fitted; `nil` where none was played.
+    public var heldOutLoad: HeldOutLoad?
 
     public init(
         name: String, model: String, hardware: String, acceleratorsPerReplica: Int, engine: String, date: String,
@@ -122,5 +129,34 @@ public struct FitQuality: Hashable, Sendable, Codable {
         self.heldOutDescription = heldOutDescription
         self.standardErrors = standardErrors
         self.covariance = covariance
+    }
+}
+
+/// Limits of an engine's scheduler, under vLLM's names.
+public struct MeasuredScheduler: Hashable, Sendable, Codable {
+    public var maxNumSeqs: Int64
+    public var maxNumBatchedTokens: Int64
+    /// Where they come from: found, told by the server, or assumed.
+    public var source: String
+
+    public init(maxNumSeqs: Int64, maxNumBatchedTokens: Int64, source: String) {
+        self.maxNumSeqs = maxNumSeqs
+        self.maxNumBatchedTokens = maxNumBatchedTokens
+        self.source = source
+    }
+}
+
+/// A load that was measured and simulated, and not fitted.
+public struct HeldOutLoad: Hashable, Sendable, Codable {
+    /// Its shape, in words.
+    public var description: String
+    public var requests: Int
+    /// In percent of the measured figure: `ttft`, `tpot`, `itl`, `e2e` × `mean`, `p50`, `p90`, `p99`.
+    public var errorPercent: [String: [String: Double]]
+
+    public init(description: String, requests: Int, errorPercent: [String: [String: Double]]) {
+        self.description = description
+        self.requests = requests
+        self.errorPercent = errorPercent
     }
 }

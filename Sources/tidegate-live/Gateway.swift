@@ -2,8 +2,8 @@ import ArgumentParser
 import Formats
 import Foundation
 import Live
-import UnixSignals
 import Units
+import UnixSignals
 
 /// `tidegate gateway`: an OpenAI-compatible front for pools of workers, from a live configuration.
 struct Gateway: AsyncParsableCommand {
@@ -51,7 +51,8 @@ struct Gateway: AsyncParsableCommand {
 
     private func deadline() throws -> TimeSpan {
         guard let span = TimeSpan(drainDeadline) else {
-            throw ValidationError("--drain-deadline '\(drainDeadline)' is no duration: write it with a unit, such as 30s")
+            throw ValidationError(
+                "--drain-deadline '\(drainDeadline)' is no duration: write it with a unit, such as 30s")
         }
         return span
     }
@@ -93,7 +94,8 @@ struct GatewayProcess {
                 let url = "http://\(Self.authority(listen.host)):\(ports.port)"
                 let adminURL = "http://\(Self.authority(admin.host)):\(ports.adminPort)"
                 output.tell(
-                    "listening", ["url": url, "port": ports.port, "admin_url": adminURL, "admin_port": ports.adminPort],
+                    "listening",
+                    ["url": url, "port": ports.port, "admin_url": adminURL, "admin_port": ports.adminPort],
                     text: "clients come to \(url)/v1, admin is \(adminURL)")
             }
             let helper = Task { await drainOnSignal(server, ended) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Calibration
 import Formats
 import Foundation
 import Live
@@ -19,16 +20,24 @@ final class LoadProgress: Sendable {
         guard !isQuiet else { return }
         let elapsed = min(max(progress.elapsed, .zero), duration)
         let share = elapsed.seconds / duration.seconds
-        let text =
+        show(
+            "load", share: share,
             String(format: "%.0f of %.0f s, ", elapsed.seconds, duration.seconds)
-            + "\(progress.ended) ended, \(progress.failed) failed, \(progress.inFlight) under way"
+                + "\(progress.ended) ended, \(progress.failed) failed, \(progress.inFlight) under way")
+    }
+
+    /// - Parameters:
+    ///   - work: What is under way.
+    ///   - share: How far it has come. Range: 0...1.
+    func show(_ work: String, share: Double, _ text: String) {
+        guard !isQuiet else { return }
         state.withLock { state in
             if isTerminal {
                 state.isLineOpen = true
-                write("\r\u{1B}[Kload \(Int(share * 100)) %  \(text)")
+                write("\r\u{1B}[K\(work) \(Int(share * 100)) %  \(text)")
             } else if Int(share * 10) > state.tenth {
                 state.tenth = Int(share * 10)
-                write("load \(state.tenth * 10) %  \(text)\n")
+                write("\(work) \(state.tenth * 10) %  \(text)\n")
             }
         }
     }
@@ -62,11 +71,15 @@ final class LoadProgress: Sendable {
 
     private func told(_ error: any Error) -> any Error {
         switch error {
-        case is LoadError, is InvalidInput, is OutputError, is ScenarioFile.MissingScenario: alert("\(error)")
+        case is CancellationError: finish()
+        case is EndpointCalibrationError: alert("error: \(error)")
+        case is LoadError, is InvalidInput, is OutputError, is ScenarioFile.MissingScenario, is MachineIsBusy:
+            alert("\(error)")
         default: return error
         }
         return switch error {
-        case is InvalidInput: ExitCode.badData
+        case is CancellationError: ExitCode.interrupted
+        case is InvalidInput, is EndpointCalibrationError: ExitCode.badData
         case is OutputError: ExitCode.cannotWrite
         case is ScenarioFile.MissingScenario: ExitCode.missingInput
         default: ExitCode.unavailable

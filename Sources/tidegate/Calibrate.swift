@@ -10,7 +10,7 @@ import Units
 struct Calibrate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fit an engine profile to measured steps.",
-        subcommands: [CalibrateCore.self, CalibrateTables.self])
+        subcommands: [CalibrateCore.self, CalibrateEndpointCommand.self, CalibrateTables.self])
 }
 
 struct CalibrateCore: ParsableCommand {

@@ -34,6 +34,52 @@ struct GatewayCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["gateway"] + arguments) }
 }
 
+/// `tidegate calibrate endpoint`: handed over likewise.
+struct CalibrateEndpointCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "endpoint", abstract: "Fit a profile to any OpenAI-compatible server, from outside.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate calibrate endpoint --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["calibrate", "endpoint"] + arguments) }
+}
+
+/// `tidegate control`: handed over likewise.
+struct ControlCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "control", abstract: "Run the controller that resizes pools by a policy, or command a running one."
+    )
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate control --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["control"] + arguments) }
+}
+
+/// `tidegate up`: handed over likewise.
+struct UpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Run a scenario's fleet on this machine: gateway, controller and workers.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate up --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["up"] + arguments) }
+}
+
+/// `tidegate rehearse`: handed over likewise.
+struct RehearseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rehearse",
+        abstract: "Play a scenario in real time on this machine and in simulation, and lay the two side by side.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate rehearse --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["rehearse"] + arguments) }
+}
+
 /// The executable `tidegate-live`, which lies beside this one.
 enum LivePlane {
     /// Becomes that executable, with its exit code and signals.

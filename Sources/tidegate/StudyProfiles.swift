@@ -35,10 +35,14 @@ struct StudyProfiles: ParsableCommand {
         let chosen = table.filter { OperatingPointCheck.applies(profile, to: $0) }
         print("\(profile.name), \(profile.engine): \(chosen.count) points")
         guard !chosen.isEmpty else { return }
+        let waiting = OperatingPointCheck.waitingClients(among: table, like: chosen[0])
+        print("  requests without a place in the engine, by the growth of TTFT with the output: \(waiting)")
         print("  prompt output clients   TTFT ms measured simulated   error   TPOT ms measured simulated   error")
         var (ttft, tpot): ([Double], [Double]) = ([], [])
         for point in chosen {
-            let check = try OperatingPointCheck(point, profile: profile, maxBatchedTokens: batchedTokens)
+            let check = try OperatingPointCheck(
+                point, profile: profile, waiting: OperatingPointCheck.waitingClients(among: table, like: point),
+                maxBatchedTokens: batchedTokens)
             ttft.append(check.ttftError.magnitude)
             tpot.append(check.tpotError.magnitude)
             print(

@@ -14,6 +14,7 @@ struct Tidegate: AsyncParsableCommand {
               tidegate size Scenarios/chat-day --risk 5%
               tidegate verify out/journal.jsonl
               tidegate calibrate core --output profile.json
+              tidegate calibrate endpoint --target http://127.0.0.1:8000 --output profile.json
               tidegate validate profile.json --measured measured_vllm_rtx4090_llama-3.1-8b
 
             EXIT CODES
@@ -24,7 +25,18 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
-            TraceCommand.self, WorkerCommand.self, LoadCommand.self, GatewayCommand.self,
+            TraceCommand.self, UpCommand.self, RehearseCommand.self, WorkerCommand.self, GatewayCommand.self,
+            ControlCommand.self,
+            LoadCommand.self,
             Theory.self, Trust.self, StudySize.self, StudyProfiles.self,
         ])
+
+    /// What names a server to send to goes to the executable of the live plane as it stands.
+    static func main() async {
+        let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == "validate", words.contains(where: { $0 == "--target" || $0.hasPrefix("--target=") }) {
+            do { try LivePlane.hand(over: words) } catch { exit(withError: error) }
+        }
+        await main(nil)
+    }
 }

@@ -14,9 +14,13 @@ struct Validate: ParsableCommand {
             LLMServingSim's bench writes them. The same arrivals and lengths go through the simulator under the same
             limits.
 
+            With --target URL --scenario S the requests of a scenario are sent to a server and measured first; see
+            'tidegate validate PROFILE --target URL --help'.
+
             EXAMPLES
               tidegate validate profile.json --measured measured_vllm_rtx4090_llama-3.1-8b
               tidegate validate profile.json --measured DIR --json
+              tidegate validate profile.json --target http://127.0.0.1:8000 --scenario laptop --for 60s
             """)
 
     @Argument(help: "The profile.")
@@ -60,124 +64,5 @@ struct Validate: ParsableCommand {
             console.alert("\(error)")
             throw ExitCode(ofReading: path)
         }
-    }
-}
-
-/// What `validate --json` prints; latencies are in seconds.
-private struct ValidationDocument: Encodable {
-    struct Host: Encodable {
-        var microseconds: Double
-        var source: String
-
-        enum CodingKeys: String, CodingKey {
-            case microseconds = "per_step_us"
-            case source
-        }
-    }
-    struct Run: Encodable {
-        var requests: Int
-        var steps: Int
-        var preemptions: Int
-        var cachedTokens: Int64
-        var isAsync: Bool
-
-        enum CodingKeys: String, CodingKey {
-            case requests, steps, preemptions
-            case cachedTokens = "cached_prompt_tokens"
-            case isAsync = "asynchronous_scheduling"
-        }
-    }
-
-    var profile: String
-    var measuredRun: String
-    var hostOverhead: Host
-    var simulatedRun: Run
-    var measured: LatencySet
-    var simulated: LatencySet
-    var error: LatencySet
-    var residuals: [Validation.Residual]
-    var warnings: [String]
-    var assumptions: [String]
-
-    enum CodingKeys: String, CodingKey {
-        case profile, measured, simulated, warnings, assumptions
-        case measuredRun = "measured_run"
-        case hostOverhead = "host_overhead"
-        case simulatedRun = "simulated_run"
-        case error = "error_percent"
-        case residuals = "residuals_percent"
-    }
-
-    init(_ validation: Validation) {
-        profile = validation.profile.name
-        measuredRun = validation.run.folder
-        hostOverhead = Host(
-            microseconds: validation.profile.stepTime.hostOverhead / 1000,
-            source: ValidationText.hostOverheadSource(validation.profile))
-        simulatedRun = Run(
-            requests: validation.run.requests.count, steps: validation.outcome.steps,
-            preemptions: validation.outcome.preemptions, cachedTokens: validation.outcome.cachedTokens,
-            isAsync: validation.run.engine.asyncScheduling)
-        measured = validation.measured
-        simulated = validation.simulated
-        error = validation.error
-        residuals = validation.residuals
-        warnings = validation.warnings
-        assumptions = validation.run.assumptions
-    }
-}
-
-/// The comparison as text.
-private enum ValidationText {
-    static func hostOverheadSource(_ profile: EngineProfile) -> String {
-        profile.hostOverheadSource
-            ?? (profile.stepTime.hostOverhead == 0 ? "none was given" : "the profile does not say")
-    }
-
-    static func table(_ validation: Validation) -> String {
-        let (run, outcome, profile) = (validation.run, validation.outcome, validation.profile)
-        var lines = [
-            "\(profile.name), against \(run.folder)",
-            "  \(run.requests.count) requests, \(outcome.steps) steps, \(outcome.preemptions) preemptions, "
-                + "\(outcome.cachedTokens) prompt tokens from prefix caches, "
-                + (run.engine.asyncScheduling ? "asynchronous" : "synchronous") + " scheduling",
-            String(format: "  host overhead %.3f ms a step: ", profile.stepTime.hostOverhead / 1e6)
-                + hostOverheadSource(profile),
-            "",
-            "           measured   simulated     error",
-        ]
-        let latencies: [(String, KeyPath<LatencySet, LatencyFigures>)] = [
-            ("TTFT", \.ttft), ("TPOT", \.tpot), ("ITL ", \.itl), ("E2E ", \.e2e),
-        ]
-        let figures: [(String, KeyPath<LatencyFigures, Double>)] = [
-            ("mean", \.mean), ("p50 ", \.p50), ("p90 ", \.p90), ("p99 ", \.p99),
-        ]
-        for (latency, path) in latencies {
-            for (figure, figurePath) in figures {
-                let whole = path.appending(path: figurePath)
-                lines.append(
-                    "\(latency) \(figure) \(seconds(validation.measured[keyPath: whole]))  "
-                        + "\(seconds(validation.simulated[keyPath: whole]))  "
-                        + String(format: "%+7.2f %%", validation.error[keyPath: whole]))
-            }
-        }
-        lines += ["", "error of the mean by feature            requests      TTFT      TPOT       E2E"]
-        for residual in validation.residuals {
-            let name = "\(residual.feature) \(residual.range)".padding(toLength: 40, withPad: " ", startingAt: 0)
-            lines.append(
-                name + String(format: "%8d  %+7.2f %%", residual.requests, residual.ttft)
-                    + (residual.tpot.map { String(format: "  %+6.2f %%", $0) } ?? "         –")
-                    + String(format: "  %+6.2f %%", residual.e2e))
-        }
-        lines += [
-            "", "TTFT and E2E count from when the engine took the request up, at a step boundary, on both sides.",
-            "ITL: the run times each request's first and last token, so its gaps count as equal.",
-        ]
-        lines += run.assumptions
-        return lines.joined(separator: "\n") + "\n"
-    }
-
-    private static func seconds(_ value: Double) -> String {
-        value < 1 ? String(format: "%8.2f ms", value * 1000) : String(format: "%8.2f s ", value)
     }
 }

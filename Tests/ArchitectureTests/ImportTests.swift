@@ -36,7 +36,7 @@ private let allowed: [String: Set<String>] = {
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
         "Live": formats.subtracting(["CYaml", "CZlib"]).union([
-            "InferenceCore", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
+            "InferenceCore", "Calibration", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
         ]).union(network),
     ]
 }()

@@ -1,3 +1,4 @@
+import Formats
 import Statistics
 import Units
 
@@ -71,11 +72,12 @@ public struct LatencySet: Hashable, Sendable, Codable {
     public var itl: LatencyFigures
     public var e2e: LatencyFigures
 
+    /// - Parameter gaps: Seconds between two tokens and how often; where they were not timed, those of equal gaps.
     /// - Precondition: some request has two tokens.
-    init(_ requests: [RequestLatency]) {
+    init(_ requests: [RequestLatency], gaps: [(value: Double, count: Int)] = []) {
         ttft = LatencyFigures(requests.map { ($0.ttft, 1) })
         tpot = LatencyFigures(requests.map { ($0.tpot ?? 0, $0.tpot == nil ? 0 : 1) })
-        itl = LatencyFigures(requests.map { ($0.tpot ?? 0, $0.gaps) })
+        itl = LatencyFigures(gaps.isEmpty ? requests.map { ($0.tpot ?? 0, $0.gaps) } : gaps)
         e2e = LatencyFigures(requests.map { ($0.e2e, 1) })
     }
 
@@ -86,5 +88,32 @@ public struct LatencySet: Hashable, Sendable, Codable {
         copy.itl = itl.error(against: measured.itl)
         copy.e2e = e2e.error(against: measured.e2e)
         return copy
+    }
+}
+
+extension MeasuredRun {
+    /// What was measured.
+    func latencies() -> [RequestLatency] {
+        requests.map {
+            RequestLatency(
+                queued: clock == .client ? $0.arrival : $0.queued, firstToken: $0.firstToken, lastToken: $0.lastToken,
+                outputTokens: $0.outputTokens)
+        }
+    }
+
+    /// The same of a simulated run.
+    func latencies(of outcome: MeasuredReplay.Outcome) -> [RequestLatency] {
+        zip(outcome.requests, requests).map {
+            RequestLatency(
+                queued: clock == .client ? $1.arrival : $0.queued, firstToken: $0.firstToken, lastToken: $0.lastToken,
+                outputTokens: $1.outputTokens)
+        }
+    }
+
+    /// Gaps between tokens as they were timed; empty where they were not.
+    var gaps: [(value: Double, count: Int)] {
+        requests.flatMap { request in
+            zip(request.tokenTimes, request.tokenTimes.dropFirst()).map { (($1 - $0).seconds, 1) }
+        }
     }
 }

@@ -32,12 +32,18 @@ public struct MeasuredReplay {
         public var cachedTokens: Int64
         /// The largest features of any step.
         public var range: ValidRange
+        /// Seconds between two tokens, and how many answers had that gap: a step, and the sequences that decoded in it.
+        /// What a preemption adds to a gap is not in it.
+        public var gaps: [(value: Double, count: Int)] = []
     }
 
     private let run: MeasuredRun
     private let clock: StepClock
     private let configuration: BatcherConfiguration
     private let concurrency: Int?
+    /// How long after its arrival a request reaches the engine. The way back is in it, because only their sum is known
+    /// and no latency tells them apart.
+    private let transit: TimeSpan
 
     /// - Parameter concurrency: Requests that are under way at a time, each followed by the next when it ends, whatever
     ///   their arrivals; as they arrive without it.
@@ -47,6 +53,7 @@ public struct MeasuredReplay {
     ) throws(ValidationError) {
         self.run = run
         self.concurrency = concurrency
+        transit = run.clock == .client ? profile.requestOverhead ?? .zero : .zero
         clock = StepClock(profile.stepTime)
         let engine = run.engine
         // A profile of several engines tells the tokens of all of them.
@@ -62,7 +69,7 @@ public struct MeasuredReplay {
     }
 
     public func outcome() -> Outcome {
-        var world = World(run: run, configuration: configuration, clock: clock, concurrency: concurrency)
+        var world = World(run: run, configuration: configuration, clock: clock, concurrency: concurrency, transit: transit)
         return world.play()
     }
 }
@@ -77,9 +84,13 @@ private struct World {
     var nextArrival = 0
     var ended = 0
     let concurrency: Int?
+    let transit: TimeSpan
 
-    init(run: MeasuredRun, configuration: BatcherConfiguration, clock: StepClock, concurrency: Int?) {
+    init(
+        run: MeasuredRun, configuration: BatcherConfiguration, clock: StepClock, concurrency: Int?, transit: TimeSpan
+    ) {
         self.run = run
+        self.transit = transit
         self.concurrency = concurrency
         self.clock = clock
         let engine = ReplayEngine(
@@ -96,7 +107,7 @@ private struct World {
         while true {
             if engines.allSatisfy(\.isEmpty) {
                 guard nextArrival < run.requests.count else { break }
-                now = max(now, FineTime(run.requests[nextArrival].arrival))
+                now = max(now, FineTime(run.requests[nextArrival].arrival + transit))
             }
             takeArrivals()
             step()
@@ -116,20 +127,23 @@ private struct World {
 
     private var isDue: Bool {
         if let concurrency { return nextArrival - ended < concurrency }
-        return run.requests[nextArrival].arrival <= now.instant
+        return run.requests[nextArrival].arrival + transit <= now.instant
     }
 
     /// One step of all engines.
     private mutating func step() {
         var duration = FineTime(units: 0)
+        var decoding = 0
         for index in engines.indices {
             guard let features = engines[index].plan(run.requests, &outcome) else { continue }
             outcome.range.cover(features)
+            decoding += Int(features.decodeSequences)
             duration = max(duration, clock.duration(of: features, noise: .none))
         }
         guard duration.units > 0 else { return }
         now += duration
         outcome.steps += 1
+        if decoding > 0 { outcome.gaps.append((duration.seconds, decoding)) }
         for index in engines.indices where engines[index].isPlanned {
             ended += engines[index].finishStep(run.requests, at: now.instant, &outcome)
         }

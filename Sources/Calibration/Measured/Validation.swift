@@ -32,19 +32,12 @@ public struct Validation: Sendable {
     public init(_ run: MeasuredRun, profile: EngineProfile) throws(ValidationError) {
         try Self.check(run, profile)
         let outcome = try MeasuredReplay(run, profile: profile).outcome()
-        let real = run.requests.map {
-            RequestLatency(
-                queued: $0.queued, firstToken: $0.firstToken, lastToken: $0.lastToken, outputTokens: $0.outputTokens)
-        }
-        let simulated = zip(outcome.requests, run.requests).map {
-            RequestLatency(
-                queued: $0.queued, firstToken: $0.firstToken, lastToken: $0.lastToken, outputTokens: $1.outputTokens)
-        }
+        let (real, simulated) = (run.latencies(), run.latencies(of: outcome))
         self.run = run
         self.profile = profile
         self.outcome = outcome
-        measured = LatencySet(real)
-        self.simulated = LatencySet(simulated)
+        measured = LatencySet(real, gaps: run.gaps)
+        self.simulated = LatencySet(simulated, gaps: run.knowsGaps ? outcome.gaps : [])
         error = self.simulated.error(against: measured)
         residuals = Self.residuals(run, real, simulated, outcome)
         warnings = Self.unshared(run, profile) + Self.departures(of: outcome.range, from: profile.validRange)

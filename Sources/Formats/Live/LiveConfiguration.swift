@@ -24,6 +24,9 @@ public struct LiveConfiguration: Sendable {
     public var tenants: [TenantTerms]
     public var tokenPrices: [PoolID: TokenPrice]
     public var adminTokens: [AdminToken]
+    public var controller: ControllerSettings
+    /// Who resizes each pool; those left out are worker processes on this machine.
+    public var actuators: [PoolID: ActuatorSettings]
 }
 
 /// Reads live configurations: every mistake of the file and of the scenario it names comes out of one reading.

@@ -22,6 +22,8 @@ struct LiveConfigurationBuilder {
         let gateway = map.map("gateway") { readGateway($0, pools: pools) } ?? GatewaySettings()
         let terms = map.map("tenants") { readTenants($0, known: scenario?.tenants.map(\.name)) } ?? []
         let prices = map.map("token_prices", what: "token prices") { readPrices($0, pools: pools) } ?? [:]
+        let controller = map.map("controller", readController) ?? ControllerSettings()
+        let actuators = map.map("pools") { readActuators($0, known: pools) } ?? [:]
         let tokens = readAdminTokens()
         checkAccess(gateway, terms, tokens)
         guard let scenario, let scenarioPath else { return nil }
@@ -30,10 +32,11 @@ struct LiveConfigurationBuilder {
         let others = scenario.tenants.filter { !named.contains($0.name) }.map { TenantTerms(name: $0.name) }
         return LiveConfiguration(
             scenario: scenario, scenarioPath: scenarioPath, stateFolder: beside(state), gateway: gateway,
-            tenants: terms + others, tokenPrices: prices, adminTokens: tokens)
+            tenants: terms + others, tokenPrices: prices, adminTokens: tokens, controller: controller,
+            actuators: actuators)
     }
 
-    private func beside(_ path: String) -> String {
+    func beside(_ path: String) -> String {
         path.hasPrefix("/") || folder.isEmpty ? path : "\(folder)/\(path)"
     }
 
@@ -102,7 +105,7 @@ struct LiveConfigurationBuilder {
         return read
     }
 
-    private func isPool(_ entry: YAMLEntry, of pools: [String]?) -> Bool {
+    func isPool(_ entry: YAMLEntry, of pools: [String]?) -> Bool {
         guard let pools, !pools.contains(entry.key) else { return true }
         file.error(
             entry.position, "pool '\(shown(entry.key))' is none of the scenario",

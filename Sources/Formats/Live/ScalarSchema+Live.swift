@@ -18,7 +18,8 @@ extension ScalarSchema<String> {
 extension ScalarSchema<ListenAddress> {
     /// A host with a port, such as `127.0.0.1:8080` or `[::1]:8080`.
     static var address: ScalarSchema {
-        ScalarSchema(reason: "is no address with a port", fix: "write for example '127.0.0.1:8080', or port 0 for any") {
+        ScalarSchema(reason: "is no address with a port", fix: "write for example '127.0.0.1:8080', or port 0 for any")
+        {
             text in
             guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
                 (0...65_535).contains(port)

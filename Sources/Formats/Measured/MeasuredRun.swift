@@ -60,10 +60,12 @@ public struct MeasuredRun: Sendable {
         public var lastToken: Instant
         /// Of the prompt's whole blocks; empty where the workload holds no tokens.
         public var blockNames: [BlockName]
+        /// When each token came; empty where only the first and the last were timed.
+        public var tokenTimes: [Instant]
 
         public init(
             promptTokens: Int, outputTokens: Int, arrival: Instant, queued: Instant, firstToken: Instant,
-            lastToken: Instant, blockNames: [BlockName]
+            lastToken: Instant, blockNames: [BlockName], tokenTimes: [Instant] = []
         ) {
             self.promptTokens = promptTokens
             self.outputTokens = outputTokens
@@ -72,22 +74,38 @@ public struct MeasuredRun: Sendable {
             self.firstToken = firstToken
             self.lastToken = lastToken
             self.blockNames = blockNames
+            self.tokenTimes = tokenTimes
         }
     }
 
-    /// The folder, as the user named it.
+    /// Whose times a run holds.
+    public enum Clock: Hashable, Sendable {
+        /// The engine's own: a request counts from when the engine took it up, between two steps.
+        case engine
+        /// Its client's: a request counts from when it was sent.
+        case client
+    }
+
+    /// The folder, or the server, as the user named it.
     public var folder: String
     public var engine: Engine
     public var requests: [Request]
     /// What the files do not say and was taken from vLLM's defaults, one sentence each.
     public var assumptions: [String]
+    public var clock: Clock
 
-    public init(folder: String, engine: Engine, requests: [Request], assumptions: [String]) {
+    public init(
+        folder: String, engine: Engine, requests: [Request], assumptions: [String], clock: Clock = .engine
+    ) {
+        self.clock = clock
         self.folder = folder
         self.engine = engine
         self.requests = requests
         self.assumptions = assumptions
     }
+
+    /// Whether the gaps between tokens were timed, and not only their sum.
+    public var knowsGaps: Bool { requests.contains { $0.tokenTimes.count > 1 } }
 
     /// Whether tokens are known, so that a prefix cache finds what it found.
     public var knowsTokens: Bool { requests.contains { !$0.blockNames.isEmpty } }

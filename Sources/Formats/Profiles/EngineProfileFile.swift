@@ -39,6 +39,9 @@ public enum EngineProfileFile {
             let kvTokens = map.required("kvTokens", .count(1...1_000_000_000_000), example: "400000")
             let maxContext = map.required("maxContext", .count(1...1_000_000_000), example: "4096")
             let overheadSource = map.optional("hostOverheadSource", .text)
+            let requestOverhead = map.optional("requestOverhead", .duration)
+            let scheduler = map.map("scheduler", scheduler)
+            let heldOut = map.map("heldOutLoad", heldOutLoad)
             let notes = map.list("notes").compactMap { file.scalar($0, label: "note", .text) }
             let stepTime = map.requiredMap("stepTime", example: "{…}", stepTime)
             let coldStart = map.requiredMap("coldStart", example: "{source: measured}", coldStart)
@@ -52,6 +55,8 @@ public enum EngineProfileFile {
                 date: date, source: source, stepTime: stepTime, noise: noise, kvTokens: kvTokens,
                 maxContext: maxContext, coldStart: coldStart, validRange: range, fit: fit, notes: notes)
             profile.hostOverheadSource = overheadSource
+            profile.requestOverhead = requestOverhead
+            (profile.scheduler, profile.heldOutLoad) = (scheduler, heldOut)
             return profile
         }
     }
@@ -108,6 +113,41 @@ public enum EngineProfileFile {
         return map.required("source", .text, example: "measured on this machine").map {
             ColdStartProfile(provision: provision, pull: pull, load: load, warmUp: warmUp, source: $0)
         }
+    }
+
+    private static func scheduler(_ map: MapReader) -> MeasuredScheduler? {
+        let sequences = map.required("maxNumSeqs", .count(1...1_000_000), example: "256")
+        let tokens = map.required("maxNumBatchedTokens", .count(1...1_000_000_000), example: "2048")
+        let source = map.required("source", .text, example: "told by the server")
+        guard let sequences, let tokens, let source else { return nil }
+        guard sequences <= tokens else {
+            map.file.error(
+                map.position(of: "maxNumSeqs"), "\(sequences) sequences need more than \(tokens) tokens a step",
+                fix: "each running sequence takes one token of 'maxNumBatchedTokens'")
+            return nil
+        }
+        return MeasuredScheduler(maxNumSeqs: sequences, maxNumBatchedTokens: tokens, source: source)
+    }
+
+    private static func heldOutLoad(_ map: MapReader) -> HeldOutLoad? {
+        let description = map.required("description", .text, example: "prompts of 128 to 512 tokens")
+        let requests = map.required("requests", .count(1...1_000_000_000), example: "200")
+        let percent = ScalarSchema<Double>.number(-1e9...1e9, example: "-2.5")
+        var errors: [String: [String: Double]] = [:]
+        _ = map.map("errorPercent") { latencies in
+            for latency in latencies.allEntries {
+                _ = latencies.map(latency.key) { figures in
+                    for figure in figures.allEntries {
+                        errors[latency.key, default: [:]][figure.key] = map.file.scalar(
+                            figure.value, label: "error", percent)
+                    }
+                    return ()
+                }
+            }
+            return ()
+        }
+        guard let description, let requests else { return nil }
+        return HeldOutLoad(description: description, requests: Int(requests), errorPercent: errors)
     }
 
     private static func validRange(_ map: MapReader) -> ValidRange? {

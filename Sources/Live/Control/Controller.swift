@@ -28,6 +28,8 @@ public actor Controller {
         /// The gateway's admin interface, and the token that it wants.
         public var gateway: LoadTarget
         public var gatewayToken: String?
+        /// For the gateway's admin interface, and for replicas with an `https` URL.
+        public var tls: TLSMaterial?
         public var lease = TimeSpan.seconds(10)
         public var version = "0"
         /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
@@ -54,7 +56,7 @@ public actor Controller {
     private let actuators: [any PoolActuator]
     private let scraper: MetricsScraper
     private let gateway: GatewayClient
-    private var lease: LeaderLease
+    private var lease: ControllerLease
     private var journal: JournalAppender?
     private var loop: ControlLoop
     private var isFirstTick = true
@@ -86,19 +88,28 @@ public actor Controller {
     private static let keptDecisions = 1000
     private static let keptProblems = 200
 
-    /// - Parameter actuators: In the order of `configuration.pools`.
+    /// - Parameters:
+    ///   - actuators: In the order of `configuration.pools`.
+    ///   - leadership: By a locked file in the controller's folder, without it.
     /// - Throws: `OutputError` when the folder cannot be used.
     public init(
         _ configuration: Configuration, actuators: [any PoolActuator], clock: LiveClock,
-        group: MultiThreadedEventLoopGroup
+        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil
     ) throws {
         precondition(actuators.count == configuration.pools.count, "an actuator for each pool")
         self.configuration = configuration
         self.actuators = actuators
         self.clock = clock
-        scraper = MetricsScraper(group: group)
-        gateway = GatewayClient(target: configuration.gateway, token: configuration.gatewayToken, group: group)
-        lease = try LeaderLease(path: "\(configuration.folder)/leader.json", duration: configuration.lease)
+        scraper = MetricsScraper(group: group, tls: configuration.tls)
+        gateway = GatewayClient(
+            target: configuration.gateway, token: configuration.gatewayToken, group: group,
+            tls: configuration.tls)
+        if let leadership {
+            lease = .cluster(leadership)
+        } else {
+            lease = .file(
+                try LeaderLease(path: "\(configuration.folder)/leader.json", duration: configuration.lease))
+        }
         loop = ControlLoop(
             observer: Self.observer(configuration), policy: configuration.policy, limits: configuration.limits)
         started = clock.now
@@ -120,8 +131,11 @@ public actor Controller {
     /// - Throws: What makes leading impossible: a journal that was changed, a pool's state that cannot be understood.
     public func run() async throws {
         defer { lease.release() }
+        let leadership = lease
+        let renewing = Task { await leadership.run() }
+        defer { renewing.cancel() }
         while !Task.isCancelled {
-            if try lease.acquire() { try await lead(in: lease.epoch!) }
+            if try lease.acquire(), let epoch = lease.epoch { try await lead(in: epoch) }
             try? await Task.sleep(for: .milliseconds(200))
         }
     }
@@ -316,7 +330,7 @@ public actor Controller {
         let record = next.tick(
             at: now, in: TickContext(epoch: epoch, restarted: isFirstTick, withheld: withheld))
         do {
-            try lease.whileLeading { _ in try journal?.append(record, by: next.policy) }
+            try lease.whileLeading(in: epoch) { try journal?.append(record, by: next.policy) }
         } catch let loss as LeaderLease.Loss {
             return lose("\(loss)")
         } catch {
@@ -411,6 +425,13 @@ public actor Controller {
             costPerHour: observation?.costPerHour(replicas: paid), problems: status.problems)
     }
 
-    /// A decision by its number, from the journal's last thousand that changed something.
-    public func decision(_ sequence: Int) -> ControlRecord? { decisions.first { $0.sequence == sequence } }
+    /// The journal's line of a decision, by its number; `nil` when it has none.
+    ///
+    /// - Throws: `InputError` when the journal cannot be read.
+    public func decision(_ sequence: Int) throws -> String? {
+        try JournalLookup.line(of: sequence, in: "\(configuration.folder)/journal.jsonl")
+    }
+
+    /// Somebody was refused: an operator should know.
+    func noteRefusal(_ text: String) { note(text) }
 }

@@ -29,6 +29,12 @@ public struct LoadRun: Sendable {
     var startsAt: Instant?
     /// Whether the sending thread asks to run before ordinary ones.
     public var isUrgent = true
+    /// Whether the result holds every request with the times of its tokens.
+    public var keepsRequests = false
+    /// From when all is ready to the first request: in it the first connections are made.
+    public var lead = TimeSpan.milliseconds(200)
+    /// Between two looks at what has ended.
+    public var interval = TimeSpan.milliseconds(100)
 
     public init(traffic: LoadTraffic, target: LoadTarget, style: RequestStyle, limits: LoadLimits) {
         self.traffic = traffic
@@ -59,7 +65,7 @@ public struct LoadRun: Sendable {
         while !feed.isFull { try await Task.sleep(for: .milliseconds(2)) }
 
         // The first connections are made before the first request is due.
-        let start = max(MonotonicTime.now + .milliseconds(200), startsAt ?? .epoch)
+        let start = max(MonotonicTime.now + lead, startsAt ?? .epoch)
         let began = WallTime.seconds
         let board = LoadBoard()
         let sender = try await begin(on: loop, address: address, feed: feed, board: board, start: start)
@@ -68,6 +74,7 @@ public struct LoadRun: Sendable {
         while true {
             let standing = board.take(into: &records)
             result.add(records, standing: standing, start: start)
+            if keepsRequests { result.records += records }
             file?.append(records, start: start)
             if standing.hasEnded { break }
             let wantsMore = onProgress(result.progress(at: MonotonicTime.now - start, standing))
@@ -75,7 +82,8 @@ public struct LoadRun: Sendable {
                 result.stoppedAt = min(MonotonicTime.now - start, traffic.duration)
                 loop.execute { sender.value.stop() }
             }
-            try await Task.sleep(for: .milliseconds(result.stoppedAt == nil ? 100 : 5))
+            try await Task.sleep(
+                for: result.stoppedAt == nil ? .nanoseconds(interval.nanoseconds) : .milliseconds(5))
         }
         try file?.close()
         result.trafficFailure = feed.failure
@@ -87,7 +95,8 @@ public struct LoadRun: Sendable {
     ) async throws -> NIOLoopBound<LoadSender> {
         try await loop.submit {
             let sender = LoadSender(
-                loop: loop, target: address, feed: feed, board: board, limits: limits, start: start)
+                loop: loop, target: address, feed: feed, board: board, limits: limits, start: start,
+                keepsTimes: keepsRequests)
             sender.begin()
             return NIOLoopBound(sender, eventLoop: loop)
         }.get()
@@ -111,6 +120,8 @@ public struct LoadResult: Sendable {
     public internal(set) var span = TimeSpan.zero
     /// Why traffic is missing, such as a trace that changed; `nil` when none is.
     public internal(set) var trafficFailure: String?
+    /// Every request as it ended, where they are kept.
+    var records: [LoadRecord] = []
 
     init(tally: LoadTally, urgency: ThreadUrgency, beganAt: Int) {
         self.tally = tally

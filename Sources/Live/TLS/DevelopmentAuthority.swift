@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Units
 
@@ -43,8 +44,8 @@ public struct DevelopmentAuthority: Sendable {
     }
 
     /// The files of a role.
-    public func files(of role: PeerRole) -> TLSMaterial.Files {
-        TLSMaterial.Files(
+    public func files(of role: PeerRole) -> TLSFileNames {
+        TLSFileNames(
             certificate: "\(folder)/\(role).pem", key: "\(folder)/\(role).key", authority: "\(folder)/ca.pem")
     }
 

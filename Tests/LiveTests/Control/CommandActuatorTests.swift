@@ -86,7 +86,8 @@ struct CommandActuatorTests {
             #expect(error.description == "unreachable: \(hook.program) did not end within 500ms: waiting")
         }
         #expect(MonotonicTime.now - start < .seconds(4))
-        let child = try #require(hook.text("child").flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
+        let child = try #require(
+            hook.text("child").flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
         try await until("the child is gone") { kill(child, 0) != 0 }
     }
 

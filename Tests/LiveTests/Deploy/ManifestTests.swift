@@ -1,4 +1,5 @@
 import FleetModel
+import Formats
 import Foundation
 import Logging
 import Testing
@@ -142,7 +143,9 @@ struct ManifestTests {
             #expect((deployment.podSpec["securityContext"] as? Object)?["runAsNonRoot"] as? Bool == true)
             for container in deployment.containers {
                 let context = container["securityContext"] as? Object
-                #expect(context?["allowPrivilegeEscalation"] as? Bool == false && context?["readOnlyRootFilesystem"] as? Bool == true)
+                #expect(
+                    context?["allowPrivilegeEscalation"] as? Bool == false
+                        && context?["readOnlyRootFilesystem"] as? Bool == true)
                 #expect(container["readinessProbe"] != nil)
             }
         }
@@ -195,7 +198,9 @@ struct ManifestTests {
             server.cluster.setReplicas(6)
             try await actuator.adopt(6, epoch: 0, at: at(81))
             try await actuator.begin(epoch: 1)
-            try await until("it leads and renews") { server.cluster.usedRights.contains("update coordination.k8s.io/leases") }
+            try await until("it leads and renews") {
+                server.cluster.usedRights.contains("update coordination.k8s.io/leases")
+            }
             watching.cancel()
             leading.cancel()
             server.cluster.endWatches()
@@ -205,12 +210,41 @@ struct ManifestTests {
         }
     }
 
-    @Test("Alert rules and the scrape configuration are ones that Prometheus takes",
+    @Test(
+        "The configurations that the pods are given are ones that their programs take",
+        arguments: ["gateway", "control"])
+    func configurations(name: String) throws {
+        let folder = TestGateway.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(
+            atPath: OtherPrograms.root.path + "/Scenarios/laptop-burst", toPath: folder)
+        try FileManager.default.copyItem(atPath: "\(Self.folder)/config/\(name).yaml", toPath: "\(folder)/\(name).yaml")
+        let reading = LiveConfigurationReader.check(path: "\(folder)/\(name).yaml")
+        let configuration = try #require(reading.configuration, "\(reading.diagnostics)")
+        // What it names is mounted where it looks.
+        let deployment = try #require(
+            Self.named("Deployment", name == "control" ? "tidegate-controller" : "tidegate-gateway"))
+        let mounts = (deployment.containers[0]["volumeMounts"] as! [Object]).map { $0["mountPath"] as! String }
+        let tls = try #require(name == "control" ? configuration.controller.tls : configuration.gateway.tls)
+        for path in [tls.certificate, tls.key, tls.authority, configuration.stateFolder] {
+            #expect(mounts.contains { path.hasPrefix($0) }, "\(path)")
+        }
+        let ports = (deployment.containers[0]["ports"] as! [Object]).map { $0["containerPort"] as! Int }
+        let wanted =
+            name == "control"
+            ? [configuration.controller.listen.port]
+            : [configuration.gateway.listen.port, configuration.gateway.admin.port]
+        #expect(ports == wanted)
+    }
+
+    @Test(
+        "Alert rules and the scrape configuration are ones that Prometheus takes",
         .enabled(if: OtherPrograms.promtool != nil, Comment(rawValue: OtherPrograms.promtoolMissing)))
     func prometheus() async throws {
         for (check, file) in [("config", "prometheus.yml"), ("rules", "alerts.yml")] {
             let answer = try await OtherPrograms.run(
-                OtherPrograms.promtool!, ["check", check, "\(Self.folder)/prometheus/\(file)"])
+                OtherPrograms.promtool!,
+                ["check", check] + (check == "config" ? ["--syntax-only"] : []) + ["\(Self.folder)/prometheus/\(file)"])
             #expect(answer.code == 0, "\(String(decoding: answer.output, as: UTF8.self)) \(answer.errors)")
         }
     }
@@ -218,11 +252,12 @@ struct ManifestTests {
     static let hasValidator = FileManager.default.isExecutableFile(
         atPath: OtherPrograms.root.path + "/.build-python/bin/kubernetes-validate")
 
-    @Test("Manifests fit the schemas of Kubernetes",
+    @Test(
+        "Manifests fit the schemas of Kubernetes",
         .enabled(if: hasValidator, "there is no kubernetes-validate; Scripts/test installs it where PyPI is reached"))
     func schemas() async throws {
         // Kinds that are not Kubernetes' own have their schemas elsewhere.
-        let foreign = ["Kustomization", "ScaledObject"]
+        let foreign = ["Kustomization", "ScaledObject", "TriggerAuthentication"]
         let files = Set(Self.manifests.filter { !foreign.contains($0.kind) }.map { "\(Self.folder)/\($0.file)" })
         let answer = try await OtherPrograms.run(
             OtherPrograms.root.path + "/.build-python/bin/kubernetes-validate", ["--strict"] + files.sorted())
@@ -231,8 +266,9 @@ struct ManifestTests {
 
     @Test("The dashboard and the alerts ask for metrics that the gateway, the controller and engines have")
     func metricNames() async throws {
-        let dashboard = try JSONSerialization.jsonObject(
-            with: Data(contentsOf: URL(filePath: Self.folder + "/grafana/fleet.json"))) as! Object
+        let dashboard =
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(filePath: Self.folder + "/grafana/fleet.json"))) as! Object
         let panels = dashboard["panels"] as! [Object]
         let expressions = panels.flatMap { $0["targets"] as! [Object] }.map { $0["expr"] as! String }
         let alerts = try String(contentsOfFile: Self.folder + "/prometheus/alerts.yml", encoding: .utf8)
@@ -245,7 +281,8 @@ struct ManifestTests {
         try await TestWorker.with { worker in
             try await TestGateway.with(replicas: [worker.port]) { gateway in
                 for port in [worker.port, gateway.adminPort] {
-                    for line in try await HTTP.get(port, "/metrics").text.split(separator: "\n") where !line.hasPrefix("#") {
+                    for line in try await HTTP.get(port, "/metrics").text.split(separator: "\n")
+                    where !line.hasPrefix("#") {
                         known.insert(String(line.prefix { $0 != "{" && $0 != " " }))
                     }
                 }

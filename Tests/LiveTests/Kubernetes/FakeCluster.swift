@@ -165,7 +165,8 @@ final class FakeCluster: @unchecked Sendable {
         locked {
             version += 1
             append(
-                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"\(version)\"}}}")
+                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"\(version)\"}}}"
+            )
         }
     }
 
@@ -279,14 +280,16 @@ final class FakeCluster: @unchecked Sendable {
         case ("POST", let path) where path.hasSuffix("/eviction"):
             let name = parts[parts.count - 2]
             guard !isDisruptionForbidden else {
-                return Self.status(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
+                return Self.status(
+                    429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
             }
             guard body?["kind"] as? String == "Eviction", pods[name] != nil else {
                 return Self.status(404, "NotFound", "pods \"\(name)\" not found")
             }
             evicted.append(name)
             terminate(name)
-            return .json(201, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}")
+            return .json(
+                201, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}")
         case ("PATCH", let path) where path.hasPrefix("namespaces/live/pods/"):
             guard var pod = pods[parts.last!], let body else {
                 return Self.status(404, "NotFound", "pods \"\(parts.last!)\" not found")
@@ -347,7 +350,8 @@ final class FakeCluster: @unchecked Sendable {
 
     private func list(_ request: Request) -> Answer {
         guard request.query["labelSelector"] == "app=chat,track in (a,b)" else {
-            return Self.status(400, "BadRequest", "unable to parse requirement: \(request.query["labelSelector"] ?? "")")
+            return Self.status(
+                400, "BadRequest", "unable to parse requirement: \(request.query["labelSelector"] ?? "")")
         }
         let names = pods.keys.sorted()
         let start = request.query["continue"].flatMap { Int($0) } ?? 0

@@ -92,7 +92,9 @@ struct KubernetesActuatorTests {
             await actuator.hear(Self.report([1: 9, 2: 4, 3: 9, 4: 9]))
             try await actuator.apply(Self.order(3, generation: 1), epoch: 0, at: Self.at(0))
             #expect(server.cluster.replicas == 4)
-            #expect(server.cluster.podAnnotations("chat-x-2")["controller.kubernetes.io/pod-deletion-cost"] == "-2147483647")
+            #expect(
+                server.cluster.podAnnotations("chat-x-2")["controller.kubernetes.io/pod-deletion-cost"] == "-2147483647"
+            )
             var status = try await actuator.status(at: Self.at(1))
             #expect(status.pool.draining == 1)
             #expect(status.pool.readyReplicas == [ReplicaID(1), ReplicaID(3), ReplicaID(4)])
@@ -225,7 +227,9 @@ struct KubernetesActuatorTests {
             let applied = try await successor.status(at: Self.at(0)).pool.appliedGeneration
             #expect(applied == 4)
             try await successor.begin(epoch: 2)
-            await #expect(throws: ActuationError.fenced(epoch: 2)) { try await first.carryOn(epoch: 1, at: Self.at(60)) }
+            await #expect(throws: ActuationError.fenced(epoch: 2)) {
+                try await first.carryOn(epoch: 1, at: Self.at(60))
+            }
             await successor.hear(Self.report([3: 0], stopped: 3))
             try await successor.carryOn(epoch: 2, at: Self.at(10))
             #expect(server.cluster.replicas == 2)
@@ -376,7 +380,9 @@ struct KubernetesActuatorTests {
                 } catch { return error }
             }
             let forbidden = await error(FakeCluster.status(403, "Forbidden", "cannot update deployments/scale"))
-            #expect(forbidden?.description == "refused: 403, a right is missing from the Role: cannot update deployments/scale")
+            #expect(
+                forbidden?.description
+                    == "refused: 403, a right is missing from the Role: cannot update deployments/scale")
             let quota = await error(FakeCluster.status(422, "Invalid", "exceeded quota: gpus"))
             #expect(quota?.description == "refused: 422: exceeded quota: gpus")
             // What was refused does not stand there as applied.
@@ -422,7 +428,10 @@ struct KubernetesActuatorTests {
                 [
                     "phase": "Pending",
                     "conditions": [
-                        ["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: no GPU"]
+                        [
+                            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                            "message": "0/3 nodes: no GPU",
+                        ]
                     ],
                 ])
             server.cluster.setStatus(

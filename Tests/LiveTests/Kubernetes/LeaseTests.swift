@@ -53,7 +53,8 @@ struct LeaseTests {
         #expect(pair.a.epoch(at: Self.at(17)) == nil)
     }
 
-    @Test("A process that comes later waits a whole lease from when it first saw the record, however old that says it is")
+    @Test(
+        "A process that comes later waits a whole lease from when it first saw the record, however old that says it is")
     func lateComer() {
         var pair = Pair()
         pair.strive(\.a, at: Self.at(0))
@@ -100,7 +101,8 @@ struct LeaseTests {
         lease: .seconds(1), renewDeadline: .milliseconds(600), retry: .milliseconds(50))
 
     /// For tests in which no term may end by itself, however busy the machine is.
-    static let patient = LeaseElection.Timing(lease: .seconds(30), renewDeadline: .seconds(20), retry: .milliseconds(50))
+    static let patient = LeaseElection.Timing(
+        lease: .seconds(30), renewDeadline: .seconds(20), retry: .milliseconds(50))
 
     static func leader(
         _ server: FakeAPIServer, _ identity: String, _ timing: LeaseElection.Timing = patient

@@ -32,8 +32,8 @@ struct LoadTrafficTests {
         var stream = traffic.stream()
         var expected: [(offset: Double, arrival: Arrival)] = []
         while let next = stream.next() {
-            let since = (next.arrival.time - scenario.start).seconds - 2
-            if since >= 0 { expected.append((since / speed, next.arrival)) }
+            let since = (next.time - scenario.start).seconds - 2
+            if since >= 0 { expected.append((since / speed, next)) }
         }
         let sent = try requests(traffic)
         // More than the feed may have ready at a time is none too many: it goes on where there is room.

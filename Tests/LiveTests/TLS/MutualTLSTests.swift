@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -35,7 +36,7 @@ struct MutualTLSTests {
 
     /// A worker that takes gateways and controllers of our authority.
     static func withWorker(
-        _ files: TLSMaterial.Files, _ body: (Int, Refusals) async throws -> Void
+        _ files: TLSFileNames, _ body: (Int, Refusals) async throws -> Void
     ) async throws {
         let refusals = Refusals()
         var configuration = WorkerServer.Configuration()
@@ -45,7 +46,8 @@ struct MutualTLSTests {
         let limits = TestProfiles.limits(profile)
         let worker = try await TestWorker.start(
             EngineLoop.emulated(profile, limits: limits, maxQueue: 64),
-            ServedModel(name: profile.model, maxContext: limits.maxContext, prompts: .counted, created: 1, root: "flat"),
+            ServedModel(
+                name: profile.model, maxContext: limits.maxContext, prompts: .counted, created: 1, root: "flat"),
             configuration: configuration)
         do {
             try await worker.warm()
@@ -72,12 +74,14 @@ struct MutualTLSTests {
     }
 
     /// A client's context as its files are, without the checks that our own processes make of them.
-    static func client(_ files: TLSMaterial.Files?, trusts authority: String) throws -> NIOSSLContext {
+    static func client(_ files: TLSFileNames?, trusts authority: String) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .file(authority)
         configuration.certificateVerification = .noHostnameVerification
         if let files {
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) }
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
+                .certificate($0)
+            }
             configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))
         }
         return try NIOSSLContext(configuration: configuration)
@@ -185,10 +189,13 @@ struct MutualTLSTests {
     @Test("Certificates that are renewed are used from the next connection on; broken ones leave the old")
     func renewal() async throws {
         let ours = try await Authorities.shared.value.ours
-        let files = TLSMaterial.Files(
-            certificate: ours.folder + "/rolling.pem", key: ours.folder + "/rolling.key", authority: ours.folder + "/ca.pem")
+        let files = TLSFileNames(
+            certificate: ours.folder + "/rolling.pem", key: ours.folder + "/rolling.key",
+            authority: ours.folder + "/ca.pem")
         func install(_ role: PeerRole) throws {
-            for (from, to) in [(ours.files(of: role).certificate, files.certificate), (ours.files(of: role).key, files.key)] {
+            for (from, to) in [
+                (ours.files(of: role).certificate, files.certificate), (ours.files(of: role).key, files.key),
+            ] {
                 try Data(contentsOf: URL(filePath: from)).write(to: URL(filePath: to), options: .atomic)
             }
         }
@@ -204,7 +211,7 @@ struct MutualTLSTests {
     @Test("Files that do not fit say which, what and how to mend it")
     func problems() async throws {
         let (ours, theirs) = try await (Authorities.shared.value.ours, Authorities.shared.value.theirs)
-        func problem(_ change: (inout TLSMaterial.Files) -> Void) -> TLSMaterial.Problem? {
+        func problem(_ change: (inout TLSFileNames) -> Void) -> TLSMaterial.Problem? {
             var files = ours.files(of: .worker)
             change(&files)
             do throws(TLSMaterial.Problem) {
@@ -236,7 +243,8 @@ struct DevelopmentAuthorityTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let authority = DevelopmentAuthority(folder: folder)
         let made = try await authority.make()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == DevelopmentAuthority.names.sorted())
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == DevelopmentAuthority.names.sorted())
         for file in made {
             let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as! Int
             #expect(mode == (file.hasSuffix(".key") ? 0o600 : 0o644), "\(file)")
@@ -244,12 +252,15 @@ struct DevelopmentAuthorityTests {
         let before = try made.map { try Data(contentsOf: URL(filePath: $0)) }
         await #expect(throws: DevelopmentAuthority.Failure.exists(made)) { try await authority.make() }
         try FileManager.default.removeItem(atPath: folder + "/ca.pem")
-        await #expect(throws: DevelopmentAuthority.Failure.exists(Array(made.dropFirst()))) { try await authority.make() }
+        await #expect(throws: DevelopmentAuthority.Failure.exists(Array(made.dropFirst()))) {
+            try await authority.make()
+        }
         #expect(try made.dropFirst().map { try Data(contentsOf: URL(filePath: $0)) } == Array(before.dropFirst()))
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == made.count - 1)
     }
 
-    @Test("What is no host is none, for it would end up in openssl's own syntax",
+    @Test(
+        "What is no host is none, for it would end up in openssl's own syntax",
         arguments: ["", "a,URI:spiffe://tidegate/role/controller", "a b", "a\n", "höst"])
     func hosts(text: String) { #expect(!DevelopmentAuthority.isHost(text)) }
 

@@ -45,6 +45,13 @@ public struct TargetProbe: Sendable {
         return style
     }
 
+    /// The style with the name of the only model that the server has; no request is made.
+    public func named(_ style: RequestStyle) async throws(LoadError) -> RequestStyle {
+        var style = style
+        style.model = try await onlyModel(fields: style.fields)
+        return style
+    }
+
     // MARK: - Calls
 
     private func onlyModel(fields: [HeaderField]) async throws(LoadError) -> String {

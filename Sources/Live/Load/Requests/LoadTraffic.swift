@@ -20,7 +20,20 @@ public struct LoadTraffic: Sendable {
     public let speed: Double
     private let sources: [TrafficSource]
     private let traces: [TraceTraffic]
+    /// Requests that are given one by one, by their times after the start; `nil` where a scenario has them.
+    private let list: [Arrival]?
     private let start: Instant
+
+    /// Requests that are given one by one, in order of their times, which count from `Instant.epoch`.
+    ///
+    /// - Parameter name: For messages.
+    public init(_ name: String, requests: [Arrival]) {
+        (self.name, seed, speed) = (name, 0, 1)
+        (tenants, classes) = ([Tenant(name: "tidegate")], [SLOClass(name: name)])
+        (sources, traces, list) = ([], [], requests)
+        (start, begin) = (.epoch, .zero)
+        duration = TimeSpan(nanoseconds: (requests.last.map { $0.time - .epoch } ?? .zero).nanoseconds + 1)
+    }
 
     /// Selects traffic of a scenario.
     ///
@@ -50,18 +63,43 @@ public struct LoadTraffic: Sendable {
         }
         (name, seed, start) = (scenario.name, scenario.seed, scenario.start)
         (tenants, classes) = (scenario.tenants, scenario.sloClasses)
+        list = nil
         (self.begin, self.speed) = (begin, speed)
         let rest = TimeSpan.estimate(seconds: (scenario.duration - begin).seconds / speed)
         duration = min(limit ?? rest, rest)
         guard duration > .zero else { throw LoadError("the load would last \(duration)") }
     }
 
-    /// The traffic from the scenario's beginning to where the load ends.
-    func stream() -> ArrivalStream {
+    /// The requests from the scenario's beginning to where the load ends.
+    func stream() -> Stream {
+        if let list { return .list(list[...]) }
         let span = TimeSpan.estimate(seconds: duration.seconds * speed)
-        return ArrivalStream(
-            sources: sources, traces: traces, streams: RandomStreams(seed: seed), start: start,
-            duration: begin + span)
+        return .scenario(
+            ArrivalStream(
+                sources: sources, traces: traces, streams: RandomStreams(seed: seed), start: start,
+                duration: begin + span))
+    }
+
+    /// Requests in the order in which they are due.
+    enum Stream {
+        case scenario(ArrivalStream)
+        case list(ArraySlice<Arrival>)
+
+        mutating func next() -> Arrival? {
+            switch self {
+            case .scenario(var stream):
+                defer { self = .scenario(stream) }
+                return stream.next()?.arrival
+            case .list(var rest):
+                defer { self = .list(rest) }
+                return rest.popFirst()
+            }
+        }
+
+        /// Why traffic is missing.
+        var failure: String? {
+            if case .scenario(let stream) = self { stream.failure?.reason.description } else { nil }
+        }
     }
 
     /// When a request is due, after the start of the load; negative for one that comes before the load begins.

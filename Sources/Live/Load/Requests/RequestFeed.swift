@@ -73,19 +73,20 @@ final class RequestFeed: Sendable {
         var stream = traffic.stream()
         var made: [LoadRequest] = []
         var number = 0
-        while let next = stream.next() {
-            let offset = traffic.offset(of: next.arrival)
+        while let arrival = stream.next() {
+            let offset = traffic.offset(of: arrival)
             guard offset >= .zero else { continue }
             made.append(
                 LoadRequest(
-                    number: number, offset: offset, arrival: next.arrival,
-                    bytes: encoder.encode(next.arrival, number: number)))
+                    number: number, offset: offset, arrival: arrival,
+                    bytes: encoder.encode(arrival, number: number)))
             number += 1
             if made.count == Self.batch, !hand(over: &made) { return }
         }
         _ = hand(over: &made)
+        let failure = stream.failure
         state.withLock {
-            $0.failure = stream.failure?.reason.description
+            $0.failure = failure
             $0.isOver = true
         }
     }

@@ -11,6 +11,9 @@ struct CompletionEvent: Hashable, Sendable {
     /// From `usage`, which is the server's own count; chunks are not tokens.
     var promptTokens: Int?
     var completionTokens: Int?
+    /// From llama.cpp's `timings`, in seconds.
+    var serverPrefill: Double?
+    var serverDecode: Double?
 
     init() {}
 
@@ -31,6 +34,7 @@ struct CompletionEvent: Hashable, Sendable {
                     return $0.object { self.readChoice($0, &$1) }
                 }
             case "usage": scanner.isNull() || scanner.object { self.readUsage($0, &$1) }
+            case "timings": scanner.isNull() || scanner.object { self.readTimings($0, &$1) }
             case "error": scanner.isNull() || scanner.skip(noting: &self.isError)
             default: scanner.skip()
             }
@@ -61,6 +65,14 @@ struct CompletionEvent: Hashable, Sendable {
         // Quotes or brackets are two bytes.
         if scanner.position - start > 2 { hasContent = true }
         return true
+    }
+
+    private mutating func readTimings(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
+        switch key {
+        case "prompt_ms": scanner.milliseconds(&serverPrefill)
+        case "predicted_ms": scanner.milliseconds(&serverDecode)
+        default: scanner.skip()
+        }
     }
 
     private mutating func readUsage(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {

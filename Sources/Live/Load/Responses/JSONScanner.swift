@@ -82,6 +82,17 @@ struct JSONScanner {
         return true
     }
 
+    /// Reads a number of milliseconds into `seconds`; a value that is no number leaves it as it is.
+    mutating func milliseconds(_ seconds: inout Double?) -> Bool {
+        _ = next()
+        let start = position
+        guard skip() else { return false }
+        if let number = Double(String(decoding: bytes[start..<position], as: UTF8.self)), number.isFinite {
+            seconds = number / 1000
+        }
+        return true
+    }
+
     private mutating func sequence(
         _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ item: (inout JSONScanner) -> Bool
     ) -> Bool {

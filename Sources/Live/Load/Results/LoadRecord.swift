@@ -52,6 +52,8 @@ struct LoadRecord: Sendable {
     /// When the first and the last text of the answer came.
     var firstToken: Instant?
     var lastToken: Instant?
+    /// When each text came; empty where nobody asked for it.
+    var times: [Instant] = []
     var ended: Instant
     var outcome: LoadOutcome
     /// Of HTTP; 0 when none came.
@@ -59,6 +61,9 @@ struct LoadRecord: Sendable {
     /// The server's own counts; `nil` when it gave none.
     var promptTokens: Int?
     var outputTokens: Int?
+    /// How long the server says that it computed the prompt and the answer, in seconds; `nil` where it does not.
+    var serverPrefill: Double?
+    var serverDecode: Double?
 
     init(_ request: LoadRequest, scheduled: Instant) {
         number = request.number

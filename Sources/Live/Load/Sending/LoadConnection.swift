@@ -117,11 +117,14 @@ final class LoadConnection: ChannelInboundHandler {
         if event.hasContent {
             if let last = record!.lastToken { sender.gap(now - last) } else { record!.firstToken = now }
             record!.lastToken = now
+            if sender.keepsTimes { record!.times.append(now) }
         }
         if event.isError { record!.outcome = .errorEvent }
         if event.isDone { hasEnded = true }
         if let count = event.promptTokens { record!.promptTokens = count }
         if let count = event.completionTokens { record!.outputTokens = count }
+        if let seconds = event.serverPrefill { record!.serverPrefill = seconds }
+        if let seconds = event.serverDecode { record!.serverDecode = seconds }
     }
 
     /// What a complete response comes to.

@@ -29,6 +29,8 @@ final class LoadSender {
     private let board: LoadBoard
     private let limits: LoadLimits
     private let start: Instant
+    /// Whether the time of each text is kept, and not only the first and the last.
+    let keepsTimes: Bool
 
     /// Requests taken from the feed, and the first of them that is not sent.
     private var taken: [LoadRequest] = []
@@ -51,8 +53,9 @@ final class LoadSender {
     /// - Parameter start: When the load begins, by the monotonic clock.
     init(
         loop: any EventLoop, target: SocketAddress, feed: RequestFeed, board: LoadBoard, limits: LoadLimits,
-        start: Instant
+        start: Instant, keepsTimes: Bool = false
     ) {
+        self.keepsTimes = keepsTimes
         (self.loop, self.target, self.feed, self.board) = (loop, target, feed, board)
         (self.limits, self.start) = (limits, start)
         deadlines = limits.timeouts.map { _ in [] }

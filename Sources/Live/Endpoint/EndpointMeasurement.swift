@@ -1,0 +1,173 @@
+import Calibration
+import EngineModel
+import Formats
+import Units
+
+/// Everything that a calibration from outside measures, phase by phase.
+///
+///     let measured = try await EndpointMeasurement(meter, inquiry: inquiry, design: design, engine: engine).run { … }
+///
+/// Requests alone, requests together, prompts among decoding sequences, then two loads: one to fit, one to judge by. The
+/// loads' rates come from a first fit of what was measured before them.
+public struct EndpointMeasurement: Sendable {
+    public struct Result: Sendable {
+        public var observation: EndpointObservation
+        /// The load that must not be fitted, and its shape.
+        public var heldOut: [EndpointAnswer]
+        public var heldOutRate: Double
+        /// With the number of sequences that was found, where nobody told it.
+        public var facts: EndpointFacts
+        /// How fast the server was at most, in a sentence.
+        public var story: String
+    }
+
+    /// What is under way, and how far all of it has come.
+    public struct Standing: Sendable {
+        public var phase: String
+        public var share: Double
+    }
+
+    private let meter: EndpointMeter
+    private let inquiry: EndpointInquiry
+    private let design: EndpointDesign
+    private var facts: EndpointFacts
+    private let findsSequences: Bool
+    private var observation: EndpointObservation
+    private var serial: UInt64 = 0
+
+    /// The share of the estimated capacity that the loads ask for.
+    private static let fittedShare = 0.7
+    private static let heldOutShare = 0.6
+    /// Rounds of requests alone: the median of three is not bent by one that was late.
+    private static let rounds = 3
+
+    /// - Parameter findsSequences: Whether the most sequences at a time are found, because nobody told them.
+    public init(
+        _ meter: EndpointMeter, inquiry: EndpointInquiry, design: EndpointDesign, facts: EndpointFacts,
+        findsSequences: Bool
+    ) {
+        self.meter = meter
+        self.inquiry = inquiry
+        self.design = design
+        self.facts = facts
+        self.findsSequences = findsSequences
+        observation = EndpointObservation(engine: facts.limits)
+    }
+
+    /// - Parameter onProgress: Told of each phase; `false` ends the measurement.
+    /// - Throws: `LoadError`, `EndpointCalibrationError`, `CancellationError`.
+    public mutating func run(onProgress: @Sendable (Standing) -> Bool) async throws -> Result {
+        // The first answers of a server are slow for reasons that no later one has.
+        for burst in design.singles.suffix(2) { _ = try await play(burst, "warming up", 0, onProgress) }
+        try await measureSingles(onProgress)
+        var (widest, saturation) = (1, 0.0)
+        var step = observation.singles.joined().compactMap(\.tpot).sorted().first ?? 0.001
+        for (index, width) in design.widths.enumerated() {
+            let share = 0.15 + 0.3 * Double(index) / Double(design.widths.count)
+            for burst in design.bursts(width: width) {
+                let answers = try await play(burst, "\(width) requests at a time", share, onProgress)
+                observation.bursts.append(answers)
+                widest = max(widest, Self.concurrency(of: answers))
+                saturation = max(saturation, Self.throughput(of: answers))
+                step = max(step, answers.compactMap(\.tpot).sorted().first ?? step)
+            }
+            let mixed = design.intrusions(width: width, step: step, prefill: ttft)
+            observation.bursts.append(
+                try await play(mixed, "prompts among \(width) decoding sequences", share, onProgress))
+        }
+        note(widest: widest)
+        let rates = try capacity()
+        observation.load = try await play(
+            design.fittedLoad(rate: Self.fittedShare * rates.fitted), "a load to fit", 0.5, onProgress)
+        let heldOutRate = Self.heldOutShare * rates.heldOut
+        let heldOut = try await play(
+            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.75, onProgress)
+        return Result(
+            observation: observation, heldOut: heldOut, heldOutRate: heldOutRate, facts: facts,
+            story: "With \(widest) sequences at a time, the most that was tried or that ran, the server made "
+                + "\(Int(saturation.rounded())) tokens a second at best.")
+    }
+
+    /// Fewer than came at once is as many as the engine takes.
+    private mutating func note(widest: Int) {
+        guard findsSequences else { return }
+        if widest < design.limits.concurrency {
+            facts.scheduler.maxNumSeqs = Int64(widest)
+        } else {
+            facts.scheduler.source += " No limit was met up to \(widest) sequences."
+        }
+        observation.engine = facts.limits
+    }
+
+    private mutating func measureSingles(_ onProgress: @Sendable (Standing) -> Bool) async throws {
+        let before = await inquiry.metrics()?.ttft
+        for round in 0..<Self.rounds {
+            for burst in design.singles {
+                let share = 0.15 * Double(round) / Double(Self.rounds)
+                observation.singles.append(try await play(burst, "one request at a time", share, onProgress))
+            }
+        }
+        let sent = Double(observation.singles.joined().count)
+        if let before, let after = await inquiry.metrics()?.ttft, after.count - before.count == sent {
+            observation.serverTTFT = (after.seconds - before.seconds) / sent
+        }
+    }
+
+    private mutating func play(
+        _ burst: EndpointDesign.Burst, _ phase: String, _ share: Double, _ onProgress: @Sendable (Standing) -> Bool
+    ) async throws -> [EndpointAnswer] {
+        let arrivals = burst.arrivals(serial: &serial)
+        let count = Double(arrivals.count)
+        return try await meter.answers(to: arrivals) { progress in
+            // Only the loads take long enough to show how far they have come.
+            let within = share >= 0.5 ? 0.25 * Double(progress.ended) / count : 0
+            return onProgress(Standing(phase: phase, share: share + within))
+        }
+    }
+
+    /// Seconds of a lonely prompt's TTFT, between the measured lengths.
+    private func ttft(_ tokens: Int) -> Double {
+        let known = Dictionary(grouping: observation.singles.joined(), by: \.promptTokens)
+            .map { (tokens: $0.key, seconds: $0.value.map(\.ttft).sorted()[$0.value.count / 2]) }
+            .sorted { $0.tokens < $1.tokens }
+        guard let above = known.first(where: { $0.tokens >= tokens }) else { return known.last?.seconds ?? 0.1 }
+        guard let below = known.last(where: { $0.tokens < tokens }) else { return above.seconds }
+        let share = Double(tokens - below.tokens) / Double(above.tokens - below.tokens)
+        return below.seconds + share * (above.seconds - below.seconds)
+    }
+
+    /// Requests a second that the server can carry of each load, by the steps measured so far.
+    private func capacity() throws(EndpointCalibrationError) -> (fitted: Double, heldOut: Double) {
+        let profile = try EndpointFit(observation, profile: facts.blank(date: "")).profile
+        let sequences = min(observation.engine.maxSequences, design.limits.concurrency)
+        let limits = ReplicaLimits(
+            kvTokens: profile.kvTokens, maxSequences: Int64(sequences),
+            maxBatchedTokens: Int64(observation.engine.maxBatchedTokens))
+        func rate(_ lengths: (prompt: Double, output: Double)) -> Double {
+            ReplicaCapacity(
+                stepTime: profile.stepTime, limits: limits, promptTokens: lengths.prompt, outputTokens: lengths.output
+            ).saturationRate
+        }
+        return (max(rate(design.fittedLengths), 1e-3), max(rate(design.heldOutLengths), 1e-3))
+    }
+
+    /// The most answers that had had their first token and not yet their last.
+    private static func concurrency(of answers: [EndpointAnswer]) -> Int {
+        let edges =
+            answers.compactMap(\.times.first).map { ($0, 1) } + answers.compactMap(\.times.last).map { ($0, -1) }
+        var (open, most) = (0, 0)
+        for edge in edges.sorted(by: { ($0.0, $0.1) < ($1.0, $1.1) }) {
+            open += edge.1
+            most = max(most, open)
+        }
+        return most
+    }
+
+    private static func throughput(of answers: [EndpointAnswer]) -> Double {
+        guard let start = answers.map(\.sent).min(), let end = answers.compactMap(\.times.last).max(), end > start
+        else {
+            return 0
+        }
+        return Double(answers.reduce(0) { $0 + $1.outputTokens }) / (end - start).seconds
+    }
+}
