@@ -5,4 +5,7 @@
 /// Lets the calling thread's timers be at most `nanoseconds` late; 0 is the system's default, 50 µs.
 void clinux_set_timer_slack(unsigned long nanoseconds);
 
+/// Names the calling thread for tools that list threads; 15 bytes are kept.
+void clinux_set_thread_name(const char *name);
+
 #endif
