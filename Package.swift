@@ -15,6 +15,9 @@ let server = [
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "Subprocess", package: "swift-subprocess"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
     .product(name: "Logging", package: "swift-log"),
 ]
@@ -46,6 +49,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
@@ -100,13 +105,22 @@ let package = Package(
         .target(name: "CLinux"),
         .target(
             name: "Live",
-            dependencies: values + ["CLinux", "InferenceCore", "Calibration", "Formats", collections] + server),
+            dependencies: values + [
+                "CLinux", "InferenceCore", "Calibration", "Formats", "Reporting", "Store", collections,
+            ] + server),
         .executableTarget(
             name: "tidegate-live",
             dependencies: values + ["Live", "InferenceCore", "Calibration", "Formats", argumentParser, unixSignals]),
 
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
+
+        // The gateway between clients and a worker that computes nothing: Scripts/bench gateway.
+        .executableTarget(
+            name: "GatewayBench",
+            dependencies: [
+                "Live", "FleetModel", "Formats", "Units", .product(name: "NIOCore", package: "swift-nio"), nioPosix,
+            ], path: "Tests/GatewayBench"),
 
         // The inference core on its own, for figures beside those of others: Scripts/bench core.
         .executableTarget(
@@ -129,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: values + [
-                "Live", "InferenceCore", "Calibration", "Formats", "tidegate", "tidegate-live", nioPosix,
+                "Live", "InferenceCore", "Calibration", "Formats", "Store", "tidegate", "tidegate-live", nioPosix, yams,
             ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "clinux.h"
 
 #ifdef __linux__
@@ -9,3 +10,7 @@ void clinux_set_thread_name(const char *name) { prctl(PR_SET_NAME, name); }
 void clinux_set_timer_slack(unsigned long nanoseconds) { (void)nanoseconds; }
 void clinux_set_thread_name(const char *name) { (void)name; }
 #endif
+
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

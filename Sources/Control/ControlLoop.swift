@@ -23,6 +23,13 @@ public struct ControlLoop: Sendable {
         guards = Guards(limits: limits)
     }
 
+    /// The same loop with other eyes: what it remembers stays, what it saw is gone.
+    func observing(by observer: Observer) -> ControlLoop {
+        var loop = self
+        loop.observer = observer
+        return loop
+    }
+
     public mutating func ingest(_ sample: ReplicaSample) { observer.ingest(sample) }
     public mutating func ingest(_ sample: GatewaySample) { observer.ingest(sample) }
     public mutating func ingest(_ failure: ScrapeFailure) { observer.ingest(failure) }
@@ -30,12 +37,17 @@ public struct ControlLoop: Sendable {
 
     /// Decides, and numbers what is to be applied.
     ///
+    /// - Parameter context: What the record is to say of a live controller; `nil` in simulations.
     /// - Precondition: `now` is later than at the tick before.
-    public mutating func tick(at now: Instant) -> ControlRecord { tick(on: observer.observation(at: now)) }
+    public mutating func tick(at now: Instant, in context: TickContext? = nil) -> ControlRecord {
+        tick(on: observer.observation(at: now), in: context)
+    }
 
     /// The same on an observation that was made elsewhere, such as a journal's.
-    mutating func tick(on observation: FleetObservation) -> ControlRecord {
+    mutating func tick(on observation: FleetObservation, in context: TickContext?) -> ControlRecord {
         let now = observation.time
+        // A loop that starts again has seen nothing yet, whatever it remembers.
+        if context?.restarted == true { guards.restart() }
         let decision = policy.decide(observation)
         ticks += 1
         generation = observation.pools.reduce(generation) { max($0, $1.appliedGeneration) }
@@ -66,7 +78,7 @@ public struct ControlLoop: Sendable {
         }
         return ControlRecord(
             sequence: ticks, time: now, observation: observation, decision: decision, interventions: interventions,
-            targets: targets)
+            targets: targets, context: context)
     }
 }
 
@@ -82,6 +94,32 @@ public struct ControlRecord: Hashable, Sendable, Codable {
     public var interventions: [GuardIntervention]
     /// What is to be applied: only pools whose level changes.
     public var targets: [AppliedTarget]
+    /// Of a live controller; `nil` in simulations.
+    public var context: TickContext?
+}
+
+/// How a live controller stood when it decided: part of the record, because the guards heed it.
+public struct TickContext: Hashable, Sendable, Codable {
+    /// The term of its leadership.
+    public var epoch: Int
+    /// Whether this is its first tick since it started.
+    public var restarted: Bool
+    /// Why the targets are not applied; `nil` where they are.
+    public var withheld: Withholding?
+
+    public init(epoch: Int, restarted: Bool = false, withheld: Withholding? = nil) {
+        self.epoch = epoch
+        self.restarted = restarted
+        self.withheld = withheld
+    }
+}
+
+/// Why a controller decides and does not act.
+public enum Withholding: String, Hashable, Sendable, Codable {
+    /// It only watches.
+    case shadow
+    /// An operator has paused it.
+    case paused
 }
 
 /// A level to apply, numbered.

@@ -81,7 +81,7 @@ public struct JournalReplay: Sendable {
             throw .implausible("time \(observation.time) is not after \(last), that of the line before")
         }
         last = observation.time
-        let replayed = loop.tick(on: observation)
+        let replayed = loop.tick(on: observation, in: line.record.context)
         if let difference = Self.difference(line.record, replayed) { throw difference }
         let again: String
         do {
@@ -97,6 +97,13 @@ public struct JournalReplay: Sendable {
             throw .differs("\(what) is another", recorded: digest, replayed: Self.digest(what, in: again))
         }
         throw .notCanonical
+    }
+
+    /// Goes on where the journal ends: with all that the policy and the guards remember, and nothing seen.
+    ///
+    /// - Parameter observer: Takes in what is to be observed from now on.
+    public func resumed(with observer: Observer) -> (loop: ControlLoop, writer: JournalWriter, last: Instant?) {
+        (loop.observing(by: observer), writer, last)
     }
 
     private static func digest(_ key: String, in line: String) -> String {

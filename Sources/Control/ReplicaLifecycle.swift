@@ -5,10 +5,14 @@ import Units
 public enum ReplicaEvent: Hashable, Sendable {
     /// The time that `nextTimer` named has come.
     case timer
+    /// A real replica says that it serves, whichever stage its times foresaw.
+    case healthy
     /// A scale-in chose it: it must be gone by the deadline.
     case drain(deadline: Instant)
     /// Its last request has ended.
     case emptied
+    /// Its process has ended by itself.
+    case lost
     /// The run, or the pool, ends.
     case stop
 }
@@ -49,6 +53,10 @@ public struct ReplicaLifecycle: Hashable, Sendable {
         switch (phase, event) {
         case (.starting(let stage, _), .timer):
             return advance(from: stage, at: now)
+        case (.starting, .healthy):
+            phase = .ready(since: now)
+            nextTimer = nil
+            return .serve
         case (.starting, .drain):
             // It holds no request, so there is nothing to wait for.
             return terminate(.cancelledStart, at: now)
@@ -60,10 +68,14 @@ public struct ReplicaLifecycle: Hashable, Sendable {
             return terminate(.drained, at: now)
         case (.draining, .timer):
             return terminate(.drainDeadline, at: now)
+        case (.starting, .lost), (.ready, .lost), (.draining, .lost):
+            return terminate(.lost, at: now)
         case (.starting, .stop), (.ready, .stop), (.draining, .stop):
             return terminate(.endOfRun, at: now)
         case (.starting, .emptied), (.ready, .emptied):
             return nil  // Being idle ends only a drain.
+        case (.ready, .healthy), (.draining, .healthy):
+            return nil  // It says again what is known.
         case (.ready, .timer):
             return nil  // A ready replica waits for nothing; a late timer means nothing.
         case (.draining, .drain):

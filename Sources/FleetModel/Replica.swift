@@ -29,6 +29,8 @@ public enum TerminationReason: String, Hashable, Sendable, Codable {
     case drainDeadline
     /// A scale-in before it was ready.
     case cancelledStart
+    /// Its process ended by itself.
+    case lost
     /// The end of the run.
     case endOfRun
 }

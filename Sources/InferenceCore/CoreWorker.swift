@@ -27,6 +27,7 @@ public struct CoreWorker {
     /// The slot of each entry.
     private var owners: [SequenceSlot] = []
     private var producers: [Producer] = []
+    private var scratch = SamplingScratch()
 
     private struct Request {
         var id: RequestID
@@ -200,7 +201,8 @@ public struct CoreWorker {
             return
         }
         do throws(SamplingError) {
-            let choice = try requests[slot]!.sampler.next(decoder.logitBuffer(ofRow: producer.row))
+            let choice = try requests[slot]!.sampler.next(
+                decoder.logitBuffer(ofRow: producer.row), using: &scratch)
             append(choice.token, to: slot)
             report.produced.append(.init(request: id, choice: choice))
             guard let end = end(of: slot, after: choice.token) else { return }

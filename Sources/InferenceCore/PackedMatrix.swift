@@ -27,7 +27,7 @@ final class PackedMatrix {
 
     /// The tensors above one another, each with its outputs.
     ///
-    /// Their rows are read a few at a time, so that nothing but the packed weights takes memory.
+    /// Their rows are packed a few at a time from where they lie, so that nothing but the packed weights takes memory.
     init(inputs: Int, stacking tensors: [(tensor: StoredTensor, outputs: Int)]) throws(ModelFileError) {
         self.inputs = inputs
         var parts: [Part] = []
@@ -60,14 +60,13 @@ final class PackedMatrix {
         let size = ck_sizes(tensor.type)
         let rowBytes = inputs / size.inputs * size.bytes
         let atOnce = max(1, min(outputs, (1 << 20) / rowBytes))
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: atOnce * rowBytes, alignment: 64)
-        defer { buffer.deallocate() }
         for start in stride(from: 0, to: outputs, by: atOnce) {
             let count = min(atOnce, outputs - start)
-            try tensor.read(UnsafeMutableRawBufferPointer(rebasing: buffer[..<(count * rowBytes)]), start * rowBytes)
-            for row in 0..<count {
-                let output = first + tensor.output(ofRow: start + row)
-                ck_pack(storage.base, tensor.type, buffer.baseAddress! + row * rowBytes, output, inputs)
+            try tensor.withBytes(start * rowBytes, count * rowBytes) { rows in
+                for row in 0..<count {
+                    let output = first + tensor.output(ofRow: start + row)
+                    ck_pack(storage.base, tensor.type, rows.baseAddress! + row * rowBytes, output, inputs)
+                }
             }
         }
     }

@@ -38,7 +38,7 @@ public final class SafetensorsFile {
     /// In order of their bytes.
     public let tensors: [Tensor]
     private let indices: [String: Int]
-    private let file: ModelFile
+    let file: ModelFile
     private let dataStart: Int
 
     /// The longest header that is read: what the format's own implementation allows.

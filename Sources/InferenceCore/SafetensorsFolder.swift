@@ -74,4 +74,10 @@ final class SafetensorsFolder {
         }
         return try file.stored(name, shape: shape)
     }
+
+    /// - Throws: ``ModelFileError`` when a file was written to since it was opened.
+    func checkUnchanged() throws(ModelFileError) {
+        // Each file comes up for each of its tensors; the call is cheap.
+        for name in names { try files[name]!.file.checkUnchanged() }
+    }
 }

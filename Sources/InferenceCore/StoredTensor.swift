@@ -12,30 +12,26 @@ struct StoredTensor {
 
     var type: ck_weight_type
     var rowOrder = RowOrder.plain
-    /// Fills a buffer with the tensor's bytes from an offset on.
-    var read: (_ buffer: UnsafeMutableRawBufferPointer, _ offset: Int) throws(ModelFileError) -> Void
+    /// Calls `body` with `count` of the tensor's bytes from an offset on, wherever they lie: at any alignment.
+    let withBytes: Access
 
-    init(
-        type: ck_weight_type,
-        read: @escaping (_ buffer: UnsafeMutableRawBufferPointer, _ offset: Int) throws(ModelFileError) -> Void
-    ) {
-        self.type = type
-        self.read = read
-    }
+    typealias Access = (
+        _ offset: Int, _ count: Int, _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(ModelFileError) -> Void
 
     /// A tensor that lies in a file from `start` on.
     init(type: ck_weight_type, in file: ModelFile, at start: Int) {
-        self.init(type: type) { (buffer, offset) throws(ModelFileError) in
-            try file.read(into: buffer, at: start + offset)
+        self.type = type
+        withBytes = { (offset, count, body) throws(ModelFileError) in
+            try file.withBytes(at: start + offset, count: count, body)
         }
     }
 
     /// A tensor in memory.
-    init(_ floats: [Float]) {
-        self.init(type: ck_f32) { (buffer, offset) throws(ModelFileError) in
-            floats.withUnsafeBytes {
-                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset...].prefix(buffer.count)))
-            }
+    init<Element: BitwiseCopyable>(_ elements: [Element], type: ck_weight_type = ck_f32) {
+        self.type = type
+        withBytes = { (offset, count, body) throws(ModelFileError) in
+            elements.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[offset...].prefix(count))) }
         }
     }
 
@@ -43,17 +39,18 @@ struct StoredTensor {
     func floats(count: Int) throws(ModelFileError) -> [Float] {
         let size = ck_sizes(type)
         precondition(size.inputs == 1, "a vector in blocks of \(size.inputs)")
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count * size.bytes, alignment: 16)
-        defer { buffer.deallocate() }
-        try read(buffer, 0)
-        return [Float](unsafeUninitializedCapacity: count) { floats, initialized in
-            switch type {
-            case ck_f16: ck_widen_f16(floats.baseAddress, buffer.baseAddress, count)
-            case ck_bf16: ck_widen_bf16(floats.baseAddress, buffer.baseAddress, count)
-            default: UnsafeMutableRawBufferPointer(floats).copyMemory(from: UnsafeRawBufferPointer(buffer))
+        var floats: [Float] = []
+        try withBytes(0, count * size.bytes) { bytes in
+            floats = [Float](unsafeUninitializedCapacity: count) { floats, initialized in
+                switch type {
+                case ck_f16: ck_widen_f16(floats.baseAddress, bytes.baseAddress, count)
+                case ck_bf16: ck_widen_bf16(floats.baseAddress, bytes.baseAddress, count)
+                default: UnsafeMutableRawBufferPointer(floats).copyMemory(from: bytes)
+                }
+                initialized = count
             }
-            initialized = count
         }
+        return floats
     }
 
     /// The output that row `row` is.

@@ -116,6 +116,7 @@ public final class Weights {
             throw ModelFileError(
                 file: folder, part: name, problem: "belongs to no part of the architecture that is computed")
         }
+        try tensors.checkUnchanged()
     }
 
     /// Takes the weights of a GGUF file.
@@ -135,6 +136,7 @@ public final class Weights {
                 file: file.path, part: tensor.name,
                 problem: "belongs to no part of the architecture that is computed")
         }
+        try file.file.checkUnchanged()
     }
 
     /// The matrices that a step multiplies by: all but an embedding that is not the output matrix too.

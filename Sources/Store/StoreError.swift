@@ -15,14 +15,14 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .cannotOpen(let path, let reason): "\(path): error: the run store cannot be opened: \(reason)"
+        case .cannotOpen(let path, let reason): "\(path): error: the store cannot be opened: \(reason)"
         case .notADatabase(let path):
-            "\(path): error: this is no run store, or it is damaged\n    move it away and a new one is made"
+            "\(path): error: this is no store of tidegate, or it is damaged\n    move it away and a new one is made"
         case .locked(let path):
-            "\(path): error: another process is writing to the run store\n    try again when it has ended"
+            "\(path): error: another process is writing to the store\n    try again when it has ended"
         case .newerVersion(let path):
-            "\(path): error: a newer version of tidegate wrote this run store\n    use that version, or another path"
-        case .failed(let path, let reason): "\(path): error: the run store failed: \(reason)"
+            "\(path): error: a newer version of tidegate wrote this store\n    use that version, or another path"
+        case .failed(let path, let reason): "\(path): error: the store failed: \(reason)"
         }
     }
 

@@ -8,5 +8,8 @@ struct TidegateLive: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidegate", abstract: "The live plane: processes that serve, and load for them.",
         version: Version.current,
-        subcommands: [Worker.self, Load.self, Calibrate.self, Validate.self])
+        subcommands: [
+            Worker.self, Gateway.self, Load.self, Control.self, Up.self, Rehearse.self, Calibrate.self, Validate.self,
+            InitCA.self,
+        ])
 }

@@ -23,6 +23,7 @@ struct Worker: AsyncParsableCommand {
               tidegate worker --model demo-15m --port 8000
               tidegate worker --executor emulated --profile Scenarios/profiles/llama-3.1-8b-h100-tp1.json
               tidegate worker --executor emulated --profile profile.json --port 0 --json
+              tidegate worker --model demo-15m --tls-certificate tls/worker.pem --tls-key tls/worker.key --tls-ca tls/ca.pem
 
             EXIT CODES
               0 drained   64 wrong usage   65 bad model or profile   66 missing input   69 the address is taken
@@ -34,6 +35,7 @@ struct Worker: AsyncParsableCommand {
     @OptionGroup(title: "What to serve") var model: ModelArguments
     @OptionGroup(title: "Scheduler") var scheduler: SchedulerArguments
     @OptionGroup(title: "Server") var server: ServerArguments
+    @OptionGroup(title: "Mutual TLS") var tls: TLSArguments
     @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
     var json = false
 
@@ -42,8 +44,10 @@ struct Worker: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let output = EventOutput(isJSON: json)
         let (loop, served) = try model.load(scheduler: scheduler, output: output)
+        var configuration = try server.configuration()
+        configuration.tls = try tls.material(as: .worker, output: output)
         let process = try WorkerProcess(
-            loop: loop, model: served, configuration: server.configuration(), drainDeadline: server.deadline(),
+            loop: loop, model: served, configuration: configuration, drainDeadline: server.deadline(),
             output: output)
         throw try await process.run()
     }
@@ -67,6 +71,11 @@ struct ModelArguments: ParsableArguments {
     var threads: Int?
     @Flag(help: "Emulated: be ready at once, without the profile's cold start.")
     var noColdStart = false
+    @Option(
+        help: ArgumentHelp(
+            "Emulated: the cold start ends at this time of the machine's monotonic clock, whatever the profile says.",
+            valueName: "NANOSECONDS"))
+    var readyAt: Int64?
     @Option(help: "Emulated: mean tokens of an answer whose request gives no maximum; geometric.")
     var meanOutputTokens = 128.0
     @Option(help: "Emulated: seed of step-time noise and of those lengths.")
@@ -78,10 +87,15 @@ struct ModelArguments: ParsableArguments {
         case .core where profile != nil: throw ValidationError("--profile is for --executor emulated")
         default: break
         }
+        if noColdStart, readyAt != nil { throw ValidationError("give --no-cold-start or --ready-at, not both") }
         guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be 1 to 1024") }
         guard meanOutputTokens >= 1, meanOutputTokens <= 1e9 else {
             throw ValidationError("--mean-output-tokens must be at least 1")
         }
+    }
+
+    private var coldStart: EmulatedColdStart {
+        noColdStart ? .none : readyAt.map { .until(Instant(nanoseconds: $0)) } ?? .profile
     }
 
     func load(scheduler: SchedulerArguments, output: EventOutput) throws -> (EngineLoop, ServedModel) {
@@ -141,9 +155,9 @@ struct ModelArguments: ParsableArguments {
         }
         let limits = try scheduler.limits(
             kvTokens: Int(profile.kvTokens), maxContext: Int(profile.maxContext), maxSequences: 256,
-            maxBatchedTokens: 2048)
+            maxBatchedTokens: 2048, prefixCaching: scheduler.enablePrefixCaching)
         let loop = EngineLoop.emulated(
-            profile, limits: limits, maxQueue: scheduler.maxQueue, coldStart: !noColdStart,
+            profile, limits: limits, maxQueue: scheduler.maxQueue, coldStart: coldStart,
             meanOutputTokens: meanOutputTokens, seed: seed)
         let served = ServedModel(
             name: servedModelName ?? model ?? profile.model, maxContext: limits.maxContext, prompts: .counted,
@@ -164,8 +178,10 @@ struct SchedulerArguments: ParsableArguments {
     var kvTokens: Int?
     @Option(help: "The longest context, prompt and output together. The model's without it.")
     var maxModelLen: Int?
-    @Flag(help: "Core: compute every prompt anew, without the cached blocks of earlier ones.")
+    @Flag(help: "Compute every prompt anew, without the cached blocks of earlier ones: the default when emulated.")
     var noPrefixCaching = false
+    @Flag(help: "Emulated: skip what is cached of a prompt. The core does so anyway.")
+    var enablePrefixCaching = false
     @Option(help: "Prompts that may wait beside those that run; more get 429.")
     var maxQueue = 1024
 
@@ -177,6 +193,9 @@ struct SchedulerArguments: ParsableArguments {
         ]
         for case (let name, let value?, let least) in least where value < least || value > 1 << 40 {
             throw ValidationError("\(name) is \(value), not \(least) to 2^40")
+        }
+        if enablePrefixCaching, noPrefixCaching {
+            throw ValidationError("give --enable-prefix-caching or --no-prefix-caching, not both")
         }
         if kvBlocks != nil, kvTokens != nil { throw ValidationError("give --kv-blocks or --kv-tokens, not both") }
     }
@@ -217,6 +236,8 @@ struct ServerArguments: ParsableArguments {
     var maxConnections = 4096
     @Option(help: "How long a connection may be silent between requests, such as 60s.")
     var idleTimeout = "60s"
+    @Option(help: "How long a client may take nothing of its answer before it is given up, such as 30s.")
+    var writeTimeout = "30s"
     @Option(help: "How long a drain may take, such as 30s; what still runs then is cut.")
     var drainDeadline = "30s"
 
@@ -225,6 +246,7 @@ struct ServerArguments: ParsableArguments {
         guard (1...1 << 30).contains(maxBody) else { throw ValidationError("--max-body is \(maxBody), not 1 to 2^30") }
         guard maxConnections >= 1 else { throw ValidationError("--max-connections must be at least 1") }
         _ = try duration("--idle-timeout", idleTimeout)
+        _ = try duration("--write-timeout", writeTimeout)
         _ = try deadline()
     }
 
@@ -244,6 +266,7 @@ struct ServerArguments: ParsableArguments {
         configuration.limits.bodyBytes = maxBody
         configuration.limits.connections = maxConnections
         configuration.limits.idle = try duration("--idle-timeout", idleTimeout)
+        configuration.limits.write = try duration("--write-timeout", writeTimeout)
         configuration.version = Version.current
         return configuration
     }

@@ -21,10 +21,17 @@ struct WorkerProcess {
         self.output = output
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         address = "\(configuration.host):\(configuration.port)"
+        let scheme = configuration.tls == nil ? "http" : "https"
+        var configuration = configuration
+        configuration.onRefusedPeer = { refusal, peer in
+            output.tell(
+                "refused_peer", ["peer": peer, "reason": refusal.description],
+                text: "refused a connection of \(peer): \(refusal)")
+        }
         server = WorkerServer(loop: loop, model: model, configuration: configuration) { port in
             output.tell(
-                "listening", ["url": "http://\(host):\(port)", "port": port, "model": model.name],
-                text: "listening on http://\(host):\(port), model \(model.name)")
+                "listening", ["url": "\(scheme)://\(host):\(port)", "port": port, "model": model.name],
+                text: "listening on \(scheme)://\(host):\(port), model \(model.name)")
         }
     }
 

@@ -23,6 +23,17 @@ struct LoadCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["load"] + arguments) }
 }
 
+/// `tidegate gateway`: handed over likewise.
+struct GatewayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway", abstract: "Serve pools of workers behind one OpenAI-compatible API.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate gateway --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["gateway"] + arguments) }
+}
+
 /// `tidegate calibrate endpoint`: handed over likewise.
 struct CalibrateEndpointCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,6 +43,41 @@ struct CalibrateEndpointCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws { try LivePlane.hand(over: ["calibrate", "endpoint"] + arguments) }
+}
+
+/// `tidegate control`: handed over likewise.
+struct ControlCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "control", abstract: "Run the controller that resizes pools by a policy, or command a running one."
+    )
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate control --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["control"] + arguments) }
+}
+
+/// `tidegate up`: handed over likewise.
+struct UpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Run a scenario's fleet on this machine: gateway, controller and workers.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate up --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["up"] + arguments) }
+}
+
+/// `tidegate rehearse`: handed over likewise.
+struct RehearseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rehearse",
+        abstract: "Play a scenario in real time on this machine and in simulation, and lay the two side by side.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate rehearse --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["rehearse"] + arguments) }
 }
 
 /// The executable `tidegate-live`, which lies beside this one.

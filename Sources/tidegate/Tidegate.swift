@@ -25,7 +25,9 @@ struct Tidegate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
-            TraceCommand.self, WorkerCommand.self, LoadCommand.self,
+            TraceCommand.self, UpCommand.self, RehearseCommand.self, WorkerCommand.self, GatewayCommand.self,
+            ControlCommand.self,
+            LoadCommand.self,
             Theory.self, Trust.self, StudySize.self, StudyProfiles.self,
         ])
 

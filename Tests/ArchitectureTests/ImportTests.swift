@@ -14,8 +14,8 @@ private let allowed: [String: Set<String>] = {
     let formats = studies.union(["CZlib", "CYaml"])
     // The live plane's alone: nothing below it knows a socket.
     let network: Set = [
-        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTPTypes", "ServiceLifecycle",
-        "Logging",
+        "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTPTypes", "NIOHTTP1", "NIOTLS",
+        "NIOSSL", "ServiceLifecycle", "Logging", "Subprocess", "SystemPackage",
     ]
     return [
         "Units": ["CDigest"],
@@ -36,7 +36,7 @@ private let allowed: [String: Set<String>] = {
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
         "Live": formats.subtracting(["CYaml", "CZlib"]).union([
-            "InferenceCore", "Calibration", "Formats", "CLinux", "Dispatch",
+            "InferenceCore", "Calibration", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
         ]).union(network),
     ]
 }()

@@ -127,6 +127,12 @@ func steady() throws {
             maxBatchedTokens: 64, maxSequences: 4, totalBlocks: 128, maxContext: 512, prefixCaching: true))
     for index in 0..<4 {
         var request = CoreRequest(tokens: tokens(20 + index, 288, seed: index))
+        // Greedy, and what the others need memory for: a top-k, a top-p, and penalties.
+        request.sampling =
+            [
+                .greedy, SamplingParameters(temperature: 1, topK: 20), SamplingParameters(temperature: 0.8, topP: 0.9),
+                SamplingParameters(temperature: 1.2, penalty: 1.1),
+            ][index]
         request.sampling.maxTokens = 300
         _ = try worker.submit(request)
     }
@@ -154,4 +160,12 @@ func processorTime() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+extension SamplingParameters {
+    fileprivate init(temperature: Double, topK: Int = 0, topP: Double = 1, penalty: Double = 1) {
+        self.init()
+        (self.temperature, self.topK, self.topP) = (temperature, topK, topP)
+        (repetitionPenalty, presencePenalty) = (penalty, penalty - 1)
+    }
 }

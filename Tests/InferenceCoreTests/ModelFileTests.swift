@@ -62,6 +62,44 @@ struct ModelFileTests {
         }
     }
 
+    @Test("A file that is shortened while it is read is an error that says so, and no signal")
+    func shortened() throws {
+        let numbers = [Float](repeating: 1, count: 100_000)
+        let header = #"{"a":{"dtype":"F32","shape":[100000],"data_offsets":[0,400000]}}"#
+        let bytes = file(header, data: 0) + numbers.flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+        for left in [0, 4096, 4097, 200_000] {
+            try with(bytes) { path in
+                let file = try SafetensorsFile(path)
+                #expect(truncate(path, left) == 0)
+                let error = #expect(throws: ModelFileError.self) { try file.floats("a", shape: [100_000]) }
+                #expect(error?.file == path)
+                #expect(error?.problem.contains("became shorter") == true)
+            }
+        }
+        // Whole ones are read as before.
+        try with(bytes) { path in
+            let whole = try SafetensorsFile(path).floats("a", shape: [100_000])
+            #expect(whole == numbers)
+        }
+    }
+
+    @Test("A file that is written to while it is read is refused")
+    func changed() throws {
+        try with(file(Self.good, data: 22)) { path in
+            let file = try ModelFile(path)
+            try file.checkUnchanged()
+            // Times of files advance with the system's tick.
+            usleep(20_000)
+            try Data([1]).write(to: URL(filePath: path + ".other"))
+            try file.checkUnchanged()
+            let handle = try FileHandle(forWritingTo: URL(filePath: path))
+            try handle.write(contentsOf: [9])
+            try handle.close()
+            #expect(throws: ModelFileError.self) { try file.checkUnchanged() }
+            try FileManager.default.removeItem(atPath: path + ".other")
+        }
+    }
+
     @Test("A header longer than the file is refused", arguments: [UInt64.max, 1 << 63, 100_000_001, 10_000])
     func headerLength(length: UInt64) throws {
         try with(file(Self.good, data: 22, length: length)) { path in

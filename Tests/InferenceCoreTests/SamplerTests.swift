@@ -1,4 +1,5 @@
 import Foundation
+import Randomness
 import Testing
 
 @testable import InferenceCore
@@ -52,6 +53,15 @@ struct SamplerTests {
         }
     }
 
+    private func keep(_ weights: [Double], until isEnough: (Double, Int) -> Bool) -> [Double] {
+        var kept = weights
+        var candidates = [Int32](repeating: -1, count: weights.count)
+        kept.withUnsafeMutableBufferPointer { kept in
+            candidates.withUnsafeMutableBufferPointer { Selection.keep(kept, $0, until: isEnough) }
+        }
+        return kept
+    }
+
     @Test("What is kept is what sorting keeps, ties and all")
     func selection() {
         for seed in 0..<500 {
@@ -59,19 +69,49 @@ struct SamplerTests {
             let weights = (0..<source.number(1..<60)).map { _ in Double(source.number(0..<8)) / 7 }
             let order = weights.indices.filter { weights[$0] > 0 }.sorted { (weights[$0], $1) > (weights[$1], $0) }
             let wanted = source.number(1..<(weights.count + 3))
-            var kept = weights
-            Selection.keep(&kept) { _, count in count >= wanted }
+            var kept = keep(weights) { _, count in count >= wanted }
             #expect(Set(kept.indices.filter { kept[$0] > 0 }) == Set(order.prefix(wanted)), "seed \(seed)")
 
             let target = Double(source.number(0..<100)) / 100 * weights.reduce(0, +) - 1e-9
-            kept = weights
-            Selection.keep(&kept) { mass, _ in mass >= target }
+            kept = keep(weights) { mass, _ in mass >= target }
             var mass = 0.0
             let needed = order.prefix { index in
                 defer { mass += weights[index] }
                 return mass < target || mass == 0
             }
             #expect(Set(kept.indices.filter { kept[$0] > 0 }) == Set(needed), "seed \(seed)")
+        }
+    }
+
+    @Test("A token is the one that sorting and the request's own draw give, with room used by other requests before")
+    func sameTokens() throws {
+        var scratch = SamplingScratch()
+        for seed in 0..<60 as Range<UInt64> {
+            var source = RandomTexts(seed: seed)
+            let parameters = parameters {
+                $0.temperature = Double(source.number(1..<21)) / 10
+                $0.topK = source.number(0..<3) * source.number(0..<40)
+                $0.topP = Double(source.number(1..<11)) / 10
+                $0.minP = Double(source.number(0..<3)) / 20
+                $0.seed = seed
+            }
+            var sampler = Sampler(parameters, prompt: [])
+            let draws = CounterStream(seed: seed, names: "sampling")
+            let count = source.number(1..<400)
+            for step in 0..<20 as Range<UInt64> {
+                // Quarters, so that many are equal.
+                let logits = (0..<count).map { _ in Float(source.number(0..<40)) / 4 }
+                let shares = exact(logits, parameters)
+                let point = draws.uniform(at: step)
+                var sum = 0.0
+                let wanted = shares.indices.first { index in
+                    sum += shares[index]
+                    return shares[index] > 0 && point < sum
+                }
+                let token = try logits.withUnsafeBufferPointer { try sampler.next($0, using: &scratch).token }
+                // Where the draw falls on a boundary by rounding, either of the two is right.
+                #expect(Int(token) == wanted || abs(point - sum) < 1e-12, "seed \(seed), step \(step)")
+            }
         }
     }
 
@@ -169,12 +209,14 @@ struct SamplerTests {
     @Test("Parameters out of range are named")
     func ranges() {
         let wrong: [(String, (inout SamplingParameters) -> Void)] = [
-            ("temperature", { $0.temperature = -1 }), ("temperature", { $0.temperature = .nan }),
+            ("temperature", { $0.temperature = -1 }), ("temperature", { $0.temperature = 2.01 }),
+            ("temperature", { $0.temperature = .nan }),
             ("top_k", { $0.topK = -1 }),
             ("top_p", { $0.topP = 0 }), ("top_p", { $0.topP = 1.1 }), ("min_p", { $0.minP = -0.1 }),
             ("repetition_penalty", { $0.repetitionPenalty = 0 }), ("presence_penalty", { $0.presencePenalty = 3 }),
             ("frequency_penalty", { $0.frequencyPenalty = .infinity }), ("logit_bias", { $0.logitBias = [1: 101] }),
             ("logprobs", { $0.logprobs = 21 }), ("stop", { $0.stopStrings = [""] }),
+            ("stop", { $0.stopStrings = ["a", "b", "c", "d", "e"] }),
             ("max_tokens", { $0.maxTokens = 0 }),
         ]
         #expect(SamplingParameters().problem == nil)

@@ -53,14 +53,6 @@ struct EncodedWeights {
     }
 }
 
-extension StoredTensor {
-    init(_ type: ck_weight_type, bytes: [UInt8]) {
-        self.init(type: type) { (buffer, offset) throws(ModelFileError) in
-            buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
-        }
-    }
-}
-
 @Suite("Weights are computed as they are stored")
 struct StoredWeightsTests {
     @Test(
@@ -71,7 +63,7 @@ struct StoredWeightsTests {
         let (outputs, inputs) = shape
         let encoded = EncodedWeights(type, count: outputs * inputs, seed: 7 + index)
         let matrix = try PackedMatrix(
-            inputs: inputs, stacking: [(StoredTensor(type, bytes: encoded.bytes), outputs)])
+            inputs: inputs, stacking: [(StoredTensor(encoded.bytes, type: type), outputs)])
         let wide = try PackedMatrix(inputs: inputs, stacking: [(StoredTensor(encoded.floats), outputs)])
         var row = [Float](repeating: 0, count: inputs)
         for output in 0..<outputs {
@@ -101,7 +93,7 @@ struct StoredWeightsTests {
         let outputs = [20, 7, 5, 33]
         let encoded = types.indices.map { EncodedWeights(types[$0], count: outputs[$0] * 64, seed: $0) }
         let matrix = try PackedMatrix(
-            inputs: 64, stacking: types.indices.map { (StoredTensor(types[$0], bytes: encoded[$0].bytes), outputs[$0]) }
+            inputs: 64, stacking: types.indices.map { (StoredTensor(encoded[$0].bytes, type: types[$0]), outputs[$0]) }
         )
         let wide = try PackedMatrix(inputs: 64, stacking: [(StoredTensor(encoded.flatMap(\.floats)), 65)])
         #expect(matrix.outputs == 65 && matrix.paddedOutputs <= PackedMatrix.room(65))
@@ -125,7 +117,7 @@ struct StoredWeightsTests {
     func bytes() throws {
         for (name, type, gguf) in EncodedWeights.types {
             let encoded = EncodedWeights(type, count: 96 * 64, seed: 1)
-            let matrix = try PackedMatrix(inputs: 64, stacking: [(StoredTensor(type, bytes: encoded.bytes), 96)])
+            let matrix = try PackedMatrix(inputs: 64, stacking: [(StoredTensor(encoded.bytes, type: type), 96)])
             let kind = try #require(GGUFFile.TensorType(rawValue: gguf))
             #expect(kind.name == name)
             #expect(matrix.bytes == 96 * 64 / kind.blockSize * kind.blockBytes && matrix.bytes == encoded.bytes.count)

@@ -4,6 +4,7 @@
  "templates": [{"template", "beginning", "end", "messages", "generate", "thinking"}]}
 gives {"ids": per tokenizer and text, "splits": byte lengths of words per pattern and text, "rendered": [TEXT or null]}.
 """
+import functools
 import json
 import sys
 
@@ -33,7 +34,8 @@ def lengths(pattern, text):
     return [len(word.encode()) for word, _ in split.pre_tokenize_str(text)]
 
 
-def render(case):
+@functools.cache
+def template(text):
     # As transformers renders: trimmed blocks, a sandbox, and raise_exception for the template to call.
     def refuse(message):
         raise jinja2.TemplateError(message)
@@ -41,8 +43,12 @@ def render(case):
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols])
     environment.globals["raise_exception"] = refuse
+    return environment.from_string(text)
+
+
+def render(case):
     try:
-        return environment.from_string(case["template"]).render(
+        return template(case["template"]).render(
             messages=case["messages"], bos_token=case["beginning"], eos_token=case["end"],
             add_generation_prompt=case["generate"])
     except jinja2.TemplateError:

@@ -24,6 +24,18 @@ struct CompletionCallTests {
             (#"{"prompt":"a","max_tokens":9223372036854775807}"#, "max_tokens", "context_length_exceeded"),
             (#"{"prompt":"a","temperature":-1}"#, "temperature", nil),
             (#"{"prompt":"a","temperature":1e999}"#, "temperature", "invalid_type"),
+            (#"{"prompt":"a","temperature":2.01}"#, "temperature", nil),
+            (#"{"prompt":"a","top_p":1.01}"#, "top_p", nil),
+            (#"{"prompt":"a","presence_penalty":-2.1}"#, "presence_penalty", nil),
+            (#"{"prompt":"a","frequency_penalty":2.1}"#, "frequency_penalty", nil),
+            (#"{"prompt":"a","repetition_penalty":0}"#, "repetition_penalty", nil),
+            (#"{"prompt":"a","logit_bias":{"1":101}}"#, "logit_bias", nil),
+            (#"{"prompt":"a","stop":["a","b","c","d","e"]}"#, "stop", nil), (#"{"prompt":"a","n":0}"#, "n", nil),
+            (#"{"prompt":"a","best_of":-1}"#, "best_of", nil), (#"{"prompt":"a","min_tokens":-1}"#, "min_tokens", nil),
+            (#"{"prompt":"a","logprobs":6}"#, "logprobs", nil), (#"{"prompt":"a","logprobs":-1}"#, "logprobs", nil),
+            (#"{"prompt":"a","top_logprobs":21}"#, "top_logprobs", nil),
+            (#"{"prompt":"a","top_logprobs":2}"#, "top_logprobs", nil),
+            (#"{"prompt":"a","max_completion_tokens":0}"#, "max_completion_tokens", nil),
             (#"{"prompt":"a","top_p":0}"#, "top_p", nil), (#"{"prompt":"a","top_k":-2}"#, "top_k", nil),
             (#"{"prompt":"a","min_p":2}"#, "min_p", nil), (#"{"prompt":"a","seed":"x"}"#, "seed", "invalid_type"),
             (#"{"prompt":"a","stop":[1]}"#, "stop", "invalid_type"), (#"{"prompt":"a","stop":""}"#, "stop", nil),
@@ -92,6 +104,16 @@ struct CompletionCallTests {
         #expect(sampling.temperature == 0.5 && sampling.topP == 0.9 && sampling.topK == 0 && sampling.minP == 0.1)
         #expect(sampling.seed == UInt64(bitPattern: -3) && sampling.stopStrings == ["x", "yz"])
         #expect(sampling.logitBias == [5: -1])
+    }
+
+    @Test("The ends of the ranges are taken")
+    func ends() throws {
+        for body in [
+            #""temperature":2,"top_p":1,"presence_penalty":2,"frequency_penalty":-2,"stop":["a","b","c","d"]"#,
+            #""temperature":0,"top_p":1e-9,"presence_penalty":-2,"frequency_penalty":2,"n":1,"max_tokens":1"#,
+        ] {
+            #expect(throws: Never.self) { try call(.completion, "{\"prompt\":\"a\",\(body)}") }
+        }
     }
 
     @Test("A token that the model does not have is refused, in a prompt and in a bias")

@@ -116,4 +116,45 @@ struct EmulatedEngineTests {
         #expect(last == .abort)
         #expect(throws: EngineLoop.Refusal.notReady) { try loop.submit([request(1, 1)]) }
     }
+
+    @Test("A prompt's cached beginning is not computed again, and no other tenant's is found")
+    func prefixCache() throws {
+        // A step takes no time, a token of a prompt 1 µs: what counts are the tokens.
+        let profile = TestProfiles.flat(step: 1, prefillToken: 1e3, kvTokens: 4096, maxContext: 2048)
+        func computed(_ talk: [(prompt: [Int32], salt: String)], caches: Bool) throws -> [Int] {
+            var limits = TestProfiles.limits(profile)
+            limits.prefixCaching = caches
+            var engine = EmulatedEngine(profile: profile, limits: limits)
+            return talk.map { prompt, salt in
+                var request = GenerationRequest(prompt: .tokens(prompt))
+                (request.maxTokens, request.cacheSalt) = (20, salt)
+                _ = engine.submit(request)
+                var outcome = StepOutcome()
+                var tokens = 0
+                while engine.step(&outcome) { tokens += outcome.prefillTokens }
+                #expect(engine.gauges.kvUtilization == 0)
+                return tokens
+            }
+        }
+        let long = (0..<1000).map { Int32($0) }
+        let talk = [
+            (long, "a"), (long, "a"), (long + [7, 7, 7], "a"), (long, "b"), (Array(long[..<500]) + [9], "a"),
+            (long, ""),
+        ]
+        // 62 whole blocks of 16 are found; of 500 tokens 31; a prompt's last token is always computed.
+        #expect(try computed(talk, caches: true) == [1000, 8, 11, 1000, 5, 1000])
+        #expect(try computed(talk, caches: false) == [1000, 1000, 1003, 1000, 501, 1000])
+    }
+
+    @Test("Equal beginnings of texts are equal tokens, four bytes each")
+    func countedTokens() {
+        let model = ServedModel(name: "m", maxContext: 64, prompts: .counted, created: 1, root: "m")
+        guard case .tokens(let one) = model.prompt(text: "abcdefghi"),
+            case .tokens(let other) = model.prompt(text: "abcdefgXi")
+        else {
+            Issue.record("a text became no tokens")
+            return
+        }
+        #expect(one.count == 3 && one[0] == other[0] && one[1] != other[1] && one[2] == other[2])
+    }
 }

@@ -27,8 +27,10 @@ final class HTTP: @unchecked Sendable {
 
     struct Failure: Error { var text: String }
 
-    init(port: Int) throws {
+    /// - Parameter receiveBuffer: Bytes that the system takes in before they are read; its own number without it.
+    init(port: Int, receiveBuffer: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var receiveBuffer { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, 4) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
@@ -69,6 +71,22 @@ final class HTTP: @unchecked Sendable {
         try await onThread {
             Result {
                 while !String(decoding: self.buffer, as: UTF8.self).contains(text) { try self.fill() }
+            }
+        }.get()
+    }
+
+    /// The end of a chunked answer that is read at leisure.
+    func lastBytes(pausing seconds: Double) async throws -> String {
+        try await onThread {
+            Result {
+                var tail = ""
+                while !tail.hasSuffix("\r\n0\r\n\r\n") {
+                    self.buffer.removeAll(keepingCapacity: true)
+                    try self.fill()
+                    tail = String(decoding: (Array(tail.utf8) + self.buffer).suffix(64), as: UTF8.self)
+                    Thread.sleep(forTimeInterval: seconds)
+                }
+                return tail
             }
         }.get()
     }

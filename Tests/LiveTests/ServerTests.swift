@@ -193,6 +193,35 @@ struct ServerTests {
         }
     }
 
+    @Test("A client that never reads is given up, and its blocks are free; one that reads slowly gets all")
+    func neverReads() async throws {
+        // Answers that no socket holds by itself, and that take 3 s: 6,000 pieces of 2 kB, as each names the model.
+        var profile = TestProfiles.flat(step: 500e3, kvTokens: 20_000, maxContext: 7000)
+        profile.model = String(repeating: "m", count: 2000)
+        var limits = ServerLimits()
+        limits.write = .milliseconds(300)
+        limits.idle = .seconds(600)
+        try await TestWorker.with(profile, serverLimits: limits) { worker in
+            let body = #"{"prompt":"a","max_tokens":6000,"stream":true}"#
+            let silent = try HTTP(port: worker.port, receiveBuffer: 4096)
+            await silent.post("/v1/completions", body)
+            let slow = try HTTP(port: worker.port, receiveBuffer: 65_536)
+            await slow.post("/v1/completions", body)
+            async let end = slow.lastBytes(pausing: 0.01)
+            try await until("the silent one is given up") {
+                try await HTTP.get(worker.port, "/metrics").text.contains("finished_reason=\"abort\"} 1")
+            }
+            #expect(try await worker.metric("num_requests_running") == 1)
+            let last = try await end
+            #expect(last.contains("data: [DONE]"))
+            try await until("nothing runs") { try await worker.metric("num_requests_running") == 0 }
+            #expect(try await worker.metric("kv_cache_usage_perc") == 0)
+            let page = try await HTTP.get(worker.port, "/metrics").text
+            #expect(page.contains("finished_reason=\"abort\"} 1"))
+            await silent.leave()
+        }
+    }
+
     @Test("A drain lets streams finish, refuses new requests meanwhile, and then ends")
     func drain() async throws {
         let worker = try await TestWorker.start(TestProfiles.flat(step: 5e6))

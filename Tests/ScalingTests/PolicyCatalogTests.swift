@@ -79,7 +79,7 @@ struct PolicyCatalogTests {
         }
         #expect(
             PolicyCatalog.problems(named: "hpaa", parameters: [:])
-                == [.unknownPolicy("hpaa", known: ["static", "hpa", "queue-depth", "lookahead"])])
+                == [.unknownPolicy("hpaa", known: ["static", "schedule", "hpa", "queue-depth", "lookahead"])])
         // Engines are the scenario's to give.
         #expect(PolicyCatalog.problems(named: "lookahead", parameters: ["engines": .map([:])]).count == 1)
         #expect(throws: PolicyErrors(problems: [.missingEngines(policy: "lookahead")])) {

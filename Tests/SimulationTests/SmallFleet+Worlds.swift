@@ -52,7 +52,7 @@ extension SmallFleet {
         let pools = fleet.pools.map { ObservedPool(id: $0.id, bounds: $0.bounds) }
         let policy: any ScalingPolicy =
             isWhimsical
-            ? WhimsicalPolicy(parameters: .init(seed: seed)) : try FleetWorld.policy(for: policy, in: fleet)
+            ? WhimsicalPolicy(parameters: .init(seed: seed)) : try fleet.policy(policy)
         return ControlLoop(
             observer: Observer(pools: pools, window: fleet.control.window, staleness: fleet.control.staleness),
             policy: WatchedPolicy(policy, notebook: notebook), limits: limits)

@@ -39,6 +39,21 @@ int ck_pool_threads(const ck_pool *pool);
 void *ck_allocate(long bytes);
 void ck_free(void *memory);
 
+/// A file's first `bytes` bytes, at least one, mapped to be read. NULL when the system will not; `errno` says why.
+///
+/// A mapped file that somebody shortens ends a process by SIGBUS. While a thread has access, zeros are read there instead,
+/// and the end of the access tells of it; any other SIGBUS comes to whom it came before.
+typedef struct ck_mapping ck_mapping;
+ck_mapping *ck_map(int file, long bytes);
+void ck_unmap(ck_mapping *mapping);
+
+/// Where the bytes lie. A thread has access to one mapping at a time.
+const void *ck_begin_access(ck_mapping *mapping);
+
+/// Ends an access to `count` bytes from `offset` on, whose pages need not stay in memory. 1 where the file no longer had
+/// them all, now or earlier.
+int ck_end_access(ck_mapping *mapping, long offset, long count);
+
 /// How weights are stored: floats of 32 and 16 bits, and the blocks of 32 that GGUF defines, each with a half-float scale
 /// d. A weight is d·q of 8 bits (q8_0), d·(q − 8) of 4 bits (q4_0), or d·q + m of 4 bits with a half-float m (q4_1).
 /// Source: ggml/src/ggml-common.h and ggml-quants.c of github.com/ggml-org/llama.cpp.

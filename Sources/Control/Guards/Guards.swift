@@ -63,6 +63,9 @@ public struct Guards: Sendable {
         return (levels, interventions)
     }
 
+    /// The loop has been started again.
+    mutating func restart() { start = nil }
+
     /// Remembers that `replicas` were sent, to tell another's change from our own.
     mutating func recordSent(_ replicas: Int, generation: Int, to pool: PoolID, at now: Instant) {
         pools[pool.name]?.sent = (replicas, generation, now)

@@ -15,7 +15,7 @@ func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) 
 }
 
 /// `close(2)` under a name that a method called `close` does not hide.
-func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
+@discardableResult func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
 
 /// Whether `path` is a folder.
 func isFolder(_ path: String) -> Bool {

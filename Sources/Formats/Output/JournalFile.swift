@@ -104,6 +104,13 @@ public enum JournalVerification {
     public static func verify(
         path: String, policy: PolicyFile? = nil, progress: ((Int) -> Void)? = nil
     ) throws -> JournalSummary {
+        try replay(path: path, policy: policy, progress: progress).0
+    }
+
+    /// The same, with the policy as the journal leaves it.
+    static func replay(
+        path: String, policy: PolicyFile?, progress: ((Int) -> Void)?
+    ) throws -> (JournalSummary, JournalReplay) {
         let scanner = try LineScanner(path: path, name: path)
         func fail(_ problem: JournalError.Problem) -> JournalError {
             JournalError(path: path, line: scanner.line, problem: problem)
@@ -137,7 +144,7 @@ public enum JournalVerification {
                 summary.hash = line.hash
                 if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
             }
-            return summary
+            return (summary, replay)
         } catch let fault as JournalFault {
             throw fail(.fault(fault))
         }

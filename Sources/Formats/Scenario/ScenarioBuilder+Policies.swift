@@ -64,8 +64,8 @@ extension ScenarioBuilder {
             tell(problem, map, entries)
         }
         for entry in entries {
-            guard description?.parameters.first(where: { $0.name == entry.key })?.kind == .countByPool,
-                case .map(let byPool) = entry.value.content
+            let kind = description?.parameters.first { $0.name == entry.key }?.kind
+            guard kind == .countByPool || kind == .stepsByPool, case .map(let byPool) = entry.value.content
             else { continue }
             for pool in byPool where !pools.contains(pool.key) {
                 file.error(

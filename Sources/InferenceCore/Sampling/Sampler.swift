@@ -51,6 +51,8 @@ public struct Sampler: Sendable {
         if parameters.repetitionPenalty != 1 { self.prompt = Set(prompt) }
         looksBack =
             parameters.repetitionPenalty != 1 || parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0
+        // Room for a usual answer, so that no step has to find it.
+        if looksBack { self.output.reserveCapacity(min(parameters.maxTokens, 4096)) }
         isPlain =
             parameters.temperature == 0 && !looksBack && parameters.logitBias.isEmpty && parameters.logprobs == nil
         for token in output { note(token) }
@@ -66,11 +68,17 @@ public struct Sampler: Sendable {
     /// - Parameter logits: One for each token; minus infinity rules a token out.
     /// - Complexity: O(vocabulary) expected: nothing is sorted but the tokens that are told in `top`.
     public mutating func next(_ logits: [Float]) throws(SamplingError) -> Choice {
-        try logits.withUnsafeBufferPointer { (logits) throws(SamplingError) in try next(logits) }
+        var scratch = SamplingScratch()
+        return try logits.withUnsafeBufferPointer { (logits) throws(SamplingError) in
+            try next(logits, using: &scratch)
+        }
     }
 
-    /// The same for logits where they are; a plain greedy choice takes no memory.
-    mutating func next(_ logits: UnsafeBufferPointer<Float>) throws(SamplingError) -> Choice {
+    /// The same for logits where they are. Takes no memory but for probabilities that are told, once the scratch has the
+    /// size of the vocabulary.
+    mutating func next(
+        _ logits: UnsafeBufferPointer<Float>, using scratch: inout SamplingScratch
+    ) throws(SamplingError) -> Choice {
         let unusable = ck_first_unusable(logits.baseAddress, logits.count)
         guard unusable == logits.count else { throw .notFinite(token: Int32(unusable)) }
         if isPlain, let first = logits.first {
@@ -79,17 +87,19 @@ public struct Sampler: Sendable {
             note(Int32(best))
             return Choice(token: Int32(best))
         }
-        var scores = logits.map(Double.init)
-        try adjust(&scores)
+        scratch.resize(to: logits.count)
+        let scores = scratch.scores
+        for index in logits.indices { scores[index] = Double(logits[index]) }
+        try adjust(scores)
         guard let best = Self.greatest(scores), scores[best] > -.infinity else { throw .nothingLeft }
-        let token = parameters.temperature == 0 ? best : draw(&scores, best: best)
+        let token = parameters.temperature == 0 ? best : draw(scores, scratch.candidates, best: best)
         var choice = Choice(token: Int32(token))
         if let wanted = parameters.logprobs { tell(&choice, wanted, logits) }
         note(choice.token)
         return choice
     }
 
-    private func adjust(_ scores: inout [Double]) throws(SamplingError) {
+    private func adjust(_ scores: UnsafeMutableBufferPointer<Double>) throws(SamplingError) {
         // Each entry is changed by itself, so the order of a dictionary cannot be seen.
         var unknown: Int32?
         for (token, bias) in parameters.logitBias {
@@ -101,11 +111,8 @@ public struct Sampler: Sendable {
         }
         if let unknown { throw .unknownToken(unknown) }
         if parameters.repetitionPenalty != 1 {
-            for token in prompt.union(output.keys) where token >= 0 && Int(token) < scores.count {
-                let score = scores[Int(token)]
-                scores[Int(token)] =
-                    score > 0 ? score / parameters.repetitionPenalty : score * parameters.repetitionPenalty
-            }
+            for token in prompt { penalise(token, in: scores) }
+            for token in output.keys where !prompt.contains(token) { penalise(token, in: scores) }
         }
         if parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0 {
             for (token, times) in output where token >= 0 && Int(token) < scores.count {
@@ -114,14 +121,22 @@ public struct Sampler: Sendable {
         }
     }
 
-    private static func greatest(_ scores: [Double]) -> Int? {
+    private func penalise(_ token: Int32, in scores: UnsafeMutableBufferPointer<Double>) {
+        guard token >= 0, Int(token) < scores.count else { return }
+        let score = scores[Int(token)]
+        scores[Int(token)] = score > 0 ? score / parameters.repetitionPenalty : score * parameters.repetitionPenalty
+    }
+
+    private static func greatest(_ scores: UnsafeMutableBufferPointer<Double>) -> Int? {
         guard var best = scores.indices.first else { return nil }
         for index in scores.indices where scores[index] > scores[best] { best = index }
         return best
     }
 
     /// Turns scores into weights relative to the best one, rules out what min-p, top-k and top-p do, and draws.
-    private func draw(_ scores: inout [Double], best: Int) -> Int {
+    private func draw(
+        _ scores: UnsafeMutableBufferPointer<Double>, _ candidates: UnsafeMutableBufferPointer<Int32>, best: Int
+    ) -> Int {
         let highest = scores[best]
         for index in scores.indices {
             let weight = exp((scores[index] - highest) / parameters.temperature)
@@ -130,11 +145,11 @@ public struct Sampler: Sendable {
         // A temperature so low that a quotient is no number must not lose the best.
         scores[best] = 1
         if parameters.topK > 0, parameters.topK < scores.count {
-            Selection.keep(&scores) { _, count in count >= parameters.topK }
+            Selection.keep(scores, candidates) { _, count in count >= parameters.topK }
         }
         if parameters.topP < 1 {
             let target = parameters.topP * scores.reduce(0, +)
-            Selection.keep(&scores) { mass, _ in mass >= target }
+            Selection.keep(scores, candidates) { mass, _ in mass >= target }
         }
         let total = scores.reduce(0, +)
         let point = draws.uniform(at: UInt64(count)) * total
@@ -164,47 +179,5 @@ public struct Sampler: Sendable {
             top.insert(token, at: place)
         }
         choice.top = top.map { Probability(token: Int32($0), logprob: logprob($0)) }
-    }
-}
-
-/// Keeps the greatest weights until enough are kept.
-enum Selection {
-    /// Sets to 0 all weights but the fewest greatest for which `isEnough` holds of their sum and count; of equal weights
-    /// the lower index goes first.
-    ///
-    /// - Complexity: O(n) expected, by partitioning around pivots drawn from a fixed stream.
-    static func keep(_ weights: inout [Double], until isEnough: (Double, Int) -> Bool) {
-        var candidates = weights.indices.filter { weights[$0] > 0 }
-        guard !candidates.isEmpty else { return }
-        func precedes(_ a: Int, _ b: Int) -> Bool {
-            weights[a] > weights[b] || (weights[a] == weights[b] && a < b)
-        }
-        var (low, high) = (0, candidates.count)
-        var mass = 0.0
-        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-        // All before `low` are kept and not enough; all from `high` on are not needed.
-        while high - low > 1 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            candidates.swapAt(low + Int((state >> 33) % UInt64(high - low)), high - 1)
-            let pivot = candidates[high - 1]
-            var middle = low
-            var part = 0.0
-            for index in low..<(high - 1) where precedes(candidates[index], pivot) {
-                candidates.swapAt(index, middle)
-                part += weights[candidates[middle]]
-                middle += 1
-            }
-            candidates.swapAt(middle, high - 1)
-            if middle > low, isEnough(mass + part, middle) {
-                high = middle
-            } else if isEnough(mass + part + weights[pivot], middle + 1) {
-                high = middle + 1
-                break
-            } else {
-                mass += part + weights[pivot]
-                low = middle + 1
-            }
-        }
-        for index in candidates[high...] { weights[index] = 0 }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// Order, as vLLM's V1 engine has it: bias, penalties, temperature, min-p, top-k, top-p.
 public struct SamplingParameters: Hashable, Sendable {
-    /// 0 takes the most likely token, the lowest number of equals.
+    /// 0 takes the most likely token, the lowest number of equals. Range: `0...2`.
     public var temperature: Double = 1
     /// The k most likely tokens; 0 for all.
     public var topK: Int = 0
@@ -27,8 +27,8 @@ public struct SamplingParameters: Hashable, Sendable {
     /// At least 1.
     public var maxTokens: Int = 16
 
-    /// The most stop strings, and the longest of them in bytes.
-    public static let stopStringLimits = (count: 16, bytes: 1024)
+    /// The most stop strings, as in the public API, and the longest of them in bytes.
+    public static let stopStringLimits = (count: 4, bytes: 1024)
     /// The most tokens that probabilities are told for.
     public static let logprobLimit = 20
 
@@ -43,7 +43,7 @@ public struct SamplingParameters: Hashable, Sendable {
 
     /// The field that is out of its range, and what it must be; `nil` when all are well.
     public var problem: (field: String, text: String)? {
-        if !(temperature >= 0 && temperature <= 100) { return ("temperature", "is \(temperature), not within 0...100") }
+        if !(temperature >= 0 && temperature <= 2) { return ("temperature", "is \(temperature), not within 0...2") }
         if topK < 0 { return ("top_k", "is \(topK), below 0") }
         if !(topP > 0 && topP <= 1) { return ("top_p", "is \(topP), not above 0 and at most 1") }
         if !(minP >= 0 && minP <= 1) { return ("min_p", "is \(minP), not within 0...1") }

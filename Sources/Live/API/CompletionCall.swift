@@ -95,17 +95,30 @@ struct CompletionCall: Sendable {
     /// Fields that change the answer and that this worker cannot honour: silence would be a wrong answer.
     private static func refuseUnsupported(_ fields: RequestFields) throws(APIError) {
         for name in ["n", "best_of"] {
-            guard let count = try fields.integer(name), count != 1 else { continue }
+            guard let count = try atLeast(1, name, fields), count != 1 else { continue }
             throw .notSupported(name, "'\(name)' is \(count); this worker gives one answer to a prompt")
         }
         for name in ["echo", "logprobs"] {
-            // In completions `logprobs` is a count, in chats a flag.
+            // In completions `logprobs` is a count, 0 to 5, in chats a flag.
             if case .bool(false)? = fields[name] { continue }
+            if name == "logprobs", case .number? = fields[name], let count = try fields.integer(name),
+                !(0...5).contains(count)
+            {
+                throw .invalid("'logprobs' is \(count), not within 0...5", param: name)
+            }
             guard fields[name] == nil else {
                 throw .notSupported(name, "'\(name)' is not supported by this worker")
             }
         }
-        if let count = try fields.integer("min_tokens"), count > 0 {
+        if let count = try fields.integer("top_logprobs") {
+            let limits = 0...SamplingParameters.logprobLimit
+            guard limits.contains(count) else {
+                throw .invalid("'top_logprobs' is \(count), not within \(limits)", param: "top_logprobs")
+            }
+            // With it the call has been refused above.
+            throw .invalid("'top_logprobs' may only be given with 'logprobs': true", param: "top_logprobs")
+        }
+        if let count = try atLeast(0, "min_tokens", fields), count > 0 {
             throw .notSupported("min_tokens", "'min_tokens' is not supported by this worker")
         }
         if let suffix = try fields.string("suffix"), !suffix.isEmpty {

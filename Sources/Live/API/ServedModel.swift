@@ -7,7 +7,7 @@ public struct ServedModel: Sendable {
         case tokenizer(Tokenizer, Result<ChatTemplate, ChatTemplateError>)
         /// Each byte is a token: for random weights, which know no language.
         case bytes(vocabulary: Int)
-        /// Only the length counts: a token for every 4 bytes of text, rounded up.
+        /// Only the length counts, and to a prefix cache what is the same: a token for every 4 bytes of text, rounded up.
         case counted
     }
 
@@ -49,13 +49,21 @@ public struct ServedModel: Sendable {
         switch prompts {
         case .tokenizer(let tokenizer, _): .tokens(tokenizer.encode(text))
         case .bytes: .tokens(text.utf8.map(Int32.init))
-        case .counted: .length((text.utf8.count + 3) / 4)
+        case .counted: .tokens(Self.countedTokens(text))
+        }
+    }
+
+    /// Four bytes a token, so that equal beginnings have equal tokens.
+    private static func countedTokens(_ text: String) -> [Int32] {
+        let bytes = Array(text.utf8)
+        return stride(from: 0, to: bytes.count, by: 4).map { start in
+            Int32(bitPattern: bytes[start..<min(start + 4, bytes.count)].reduce(0) { $0 << 8 | UInt32($1) })
         }
     }
 
     /// - Throws: An error when a number is no token of the model.
     func prompt(tokens: [Int], param: String) throws(APIError) -> GenerationRequest.Prompt {
-        guard let vocabulary else { return .length(tokens.count) }
+        guard let vocabulary else { return .tokens(tokens.map { Int32(truncatingIfNeeded: $0) }) }
         if let wrong = tokens.first(where: { $0 < 0 || $0 >= vocabulary }) {
             throw .invalid("'\(param)' names token \(wrong), and the model has 0 to \(vocabulary - 1)", param: param)
         }

@@ -1,5 +1,6 @@
 import EngineModel
 import Glibc
+import InferenceCore
 import Randomness
 import Serving
 import Units
@@ -8,7 +9,9 @@ import Units
 ///
 /// The shared `Batcher` decides each step and `StepClock` says how long it lasts, in the simulator's integers. Steps end
 /// at absolute deadlines, each counted from the one before, so a late wake-up makes one step late and none after it.
-/// Text is filler; a request has as many tokens as it asked for, or a drawn number.
+/// Text is filler; a request has as many tokens as it asked for, or a drawn number. With a prefix cache a prompt's blocks
+/// are named as the core names them, and those that are there are not computed again; answers are no text that a later
+/// prompt could begin with, so their blocks have no names.
 struct EmulatedEngine: Engine {
     private struct Slot {
         var tokensLeft = 0
@@ -34,7 +37,8 @@ struct EmulatedEngine: Engine {
     ///   - meanOutputTokens: Mean length of what is generated when a request does not say; geometric. At least 1.
     ///   - seed: Of the noise and of those lengths.
     init(profile: EngineProfile, limits: BatcherConfiguration, meanOutputTokens: Double = 128, seed: UInt64 = 1) {
-        batcher = Batcher(configuration: limits, tracksSkew: profile.stepTime.needsSkew)
+        batcher = Batcher(
+            configuration: limits, numbered: limits.prefixCaching, tracksSkew: profile.stepTime.needsSkew)
         clock = StepClock(profile.stepTime)
         noise = CounterStream(seed: seed, names: "step-noise")
         noiseDeviation = profile.noise
@@ -51,17 +55,32 @@ struct EmulatedEngine: Engine {
     }
 
     mutating func submit(_ request: GenerationRequest) -> Ticket {
-        let ticket = batcher.submit(promptTokens: request.prompt.count, priority: request.priority)
-        while slots.count <= ticket { slots.append(Slot()) }
         let room = limits.maxContext - request.prompt.count
+        let slot: Slot
         if let wanted = request.maxTokens {
-            slots[ticket] = Slot(tokensLeft: min(wanted, room), finish: .length)
+            slot = Slot(tokensLeft: min(wanted, room), finish: .length)
         } else {
             let drawn = drawnLength()
-            slots[ticket] = Slot(tokensLeft: min(drawn, room), finish: drawn <= room ? .stop : .length)
+            slot = Slot(tokensLeft: min(drawn, room), finish: drawn <= room ? .stop : .length)
         }
+        let ticket = enqueue(request, tokens: request.prompt.count + slot.tokensLeft)
+        while slots.count <= ticket { slots.append(Slot()) }
+        slots[ticket] = slot
         requests += 1
         return ticket
+    }
+
+    private mutating func enqueue(_ request: GenerationRequest, tokens: Int) -> Ticket {
+        guard limits.prefixCaching else {
+            return batcher.submit(promptTokens: request.prompt.count, priority: request.priority)
+        }
+        var known: [BlockName] = []
+        if case .tokens(let prompt) = request.prompt {
+            var names = BlockNames(salt: CacheSalt.number(of: request.cacheSalt), blockSize: limits.blockSize)
+            while let name = names.next(of: prompt) { known.append(name) }
+        }
+        return batcher.submit(
+            promptTokens: request.prompt.count, priority: request.priority, maxTokens: tokens, names: known)
     }
 
     /// A geometric length by inversion, as `RandomGenerator` has it.

@@ -31,6 +31,7 @@ struct EngineDriver {
     private var observations: [Observation] = []
     private var deliveries: [(Generation, Generation.Event)] = []
     private var ended = 0
+    private var stepTime = TimeSpan.zero
     private(set) var isIdle = true
 
     init(engine: any Engine) { self.engine = engine }
@@ -75,6 +76,7 @@ struct EngineDriver {
         let start = MonotonicTime.now
         isIdle = !engine.step(&outcome)
         let now = MonotonicTime.now
+        stepTime = now - start
         for ticket in outcome.admitted where entries[ticket]?.admitted == nil {
             guard let arrival = entries[ticket]?.arrival else { continue }
             entries[ticket]!.admitted = start
@@ -137,6 +139,7 @@ struct EngineDriver {
         for observation in observations { state.metrics.count(observation) }
         observations.removeAll(keepingCapacity: true)
         guard !isIdle else { return }
+        state.metrics.stepTime += stepTime
         state.metrics.preemptions += UInt64(outcome.preemptions)
         state.metrics.generationTokens += UInt64(outcome.outputs.lazy.filter(\.hasToken).count)
         state.metrics.stepTokens.observe(Double(outcome.prefillTokens + outcome.decodeTokens))

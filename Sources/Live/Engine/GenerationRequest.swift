@@ -4,7 +4,7 @@ import InferenceCore
 public struct GenerationRequest: Sendable {
     public enum Prompt: Hashable, Sendable {
         case tokens([Int32])
-        /// A prompt of which only the length counts: an emulated engine reads none.
+        /// A prompt of which only the length is known: enough for an emulated engine, which finds nothing of it cached.
         case length(Int)
 
         public var count: Int {

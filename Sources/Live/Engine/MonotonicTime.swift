@@ -30,4 +30,12 @@ enum MonotonicTime {
 enum WallTime {
     /// Whole seconds since 1970.
     static var seconds: Int { time(nil) }
+
+    static var now: Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    static func instant(seconds: Int) -> Instant { Instant.epoch + .seconds(Int64(seconds)) }
 }

@@ -25,6 +25,8 @@ public struct LoadRun: Sendable {
     public var limits: LoadLimits
     /// Where a row for each request goes; `nil` for nowhere.
     public var requestsPath: String?
+    /// When the load begins, on the monotonic clock; as soon as it can without it.
+    var startsAt: Instant?
     /// Whether the sending thread asks to run before ordinary ones.
     public var isUrgent = true
     /// Whether the result holds every request with the times of its tokens.
@@ -63,7 +65,7 @@ public struct LoadRun: Sendable {
         while !feed.isFull { try await Task.sleep(for: .milliseconds(2)) }
 
         // The first connections are made before the first request is due.
-        let start = MonotonicTime.now + lead
+        let start = max(MonotonicTime.now + lead, startsAt ?? .epoch)
         let began = WallTime.seconds
         let board = LoadBoard()
         let sender = try await begin(on: loop, address: address, feed: feed, board: board, start: start)

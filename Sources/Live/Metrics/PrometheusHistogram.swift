@@ -16,6 +16,13 @@ struct PrometheusHistogram: Sendable {
         sum += value
     }
 
+    /// Adds what another one of the same bounds holds.
+    mutating func add(_ other: PrometheusHistogram) {
+        precondition(upperBounds == other.upperBounds, "histograms of other bounds do not add up")
+        for index in counts.indices { counts[index] += other.counts[index] }
+        sum += other.sum
+    }
+
     /// Observations at or below each bound, then all of them.
     var cumulative: [UInt64] {
         var total: UInt64 = 0

@@ -1,3 +1,5 @@
+import Units
+
 /// A page of metrics in the Prometheus text format, version 0.0.4.
 struct PrometheusPage {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
@@ -17,19 +19,41 @@ struct PrometheusPage {
         counter(name, help, [([], value)])
     }
 
+    mutating func counter(_ name: String, _ help: String, seconds: TimeSpan) {
+        begin(name, help, "counter")
+        line(name, [], number(seconds.seconds))
+    }
+
     /// A counter with one line for each set of labels.
     mutating func counter(_ name: String, _ help: String, _ values: [(labels: [(String, String)], value: UInt64)]) {
         begin(name, help, "counter")
         for entry in values { line(name, entry.labels, "\(entry.value)") }
     }
 
+    /// A gauge with one line for each set of labels.
+    mutating func gauge(_ name: String, _ help: String, _ values: [(labels: [(String, String)], value: Double)]) {
+        begin(name, help, "gauge")
+        for entry in values { line(name, entry.labels, number(entry.value)) }
+    }
+
     mutating func histogram(_ name: String, _ help: String, _ histogram: PrometheusHistogram) {
+        self.histogram(name, help, [([], histogram)])
+    }
+
+    /// A histogram for each set of labels.
+    mutating func histogram(
+        _ name: String, _ help: String, _ values: [(labels: [(String, String)], value: PrometheusHistogram)]
+    ) {
         begin(name, help, "histogram")
-        let cumulative = histogram.cumulative
-        let bounds = histogram.upperBounds.map(number) + ["+Inf"]
-        for (bound, count) in zip(bounds, cumulative) { line(name + "_bucket", [("le", bound)], "\(count)") }
-        line(name + "_sum", [], number(histogram.sum))
-        line(name + "_count", [], "\(cumulative.last!)")
+        for (labels, histogram) in values {
+            let cumulative = histogram.cumulative
+            let bounds = histogram.upperBounds.map(number) + ["+Inf"]
+            for (bound, count) in zip(bounds, cumulative) {
+                line(name + "_bucket", labels + [("le", bound)], "\(count)")
+            }
+            line(name + "_sum", labels, number(histogram.sum))
+            line(name + "_count", labels, "\(cumulative.last!)")
+        }
     }
 
     private mutating func begin(_ name: String, _ help: String, _ type: String) {

@@ -25,6 +25,8 @@ struct WorkerMetrics: Sendable {
     var requestPromptTokens: PrometheusHistogram
     var requestGenerationTokens: PrometheusHistogram
     var stepTokens = PrometheusHistogram(upperBounds: stepTokenBounds)
+    /// Time in steps.
+    var stepTime = TimeSpan.zero
     /// How late the steps of an emulated engine ended: whether this machine keeps the profile's time.
     var stepLateness = PrometheusHistogram(upperBounds: latenessBounds)
 

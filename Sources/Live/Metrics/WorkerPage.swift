@@ -40,6 +40,7 @@ enum WorkerPage {
         page.counter(
             "vllm:admission_rejections_total", "Number of admission attempts rejected by a queue limit, by reason.",
             [([("reason", "max_num_queued_reqs")], metrics.rejections)])
+        page.counter("tidegate:step_seconds_total", "Time the engine has spent in steps.", seconds: metrics.stepTime)
         if let cache = gauges.prefixCache {
             page.counter(
                 "vllm:prefix_cache_queries_total", "Prefix cache queries, in terms of number of queried tokens.",

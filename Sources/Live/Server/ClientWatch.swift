@@ -45,8 +45,18 @@ final class ClientWatch: ChannelInboundHandler, RemovableChannelHandler {
     /// Bytes of one body after which the connection is closed: an answer has been sent long before.
     private let bodyLimit: Int
     private var bodyBytes = 0
+    private let writeLimit: TimeAmount
 
-    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+    init(bodyLimit: Int, writeLimit: TimeAmount) {
+        self.bodyLimit = bodyLimit
+        self.writeLimit = writeLimit
+    }
+
+    /// Below what makes bytes of parts, where a connection's bytes are counted.
+    func handlerAdded(context: ChannelHandlerContext) {
+        // Added on the connection's loop; fails only where the connection is gone already.
+        try? context.pipeline.syncOperations.addHandler(WriteWatch(limit: writeLimit), position: .first)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {

@@ -11,6 +11,8 @@ public struct ServerLimits: Hashable, Sendable {
     public var connections = 4096
     /// How long a connection may be silent between requests or inside one that it sends.
     public var idle = TimeSpan.seconds(60)
+    /// How long a client may take nothing of an answer that waits for it. Given up between once and twice of it.
+    public var write = TimeSpan.seconds(30)
 
     public init() {}
 }

@@ -16,6 +16,10 @@ public final class WorkerServer: Sendable {
         public var port = 0
         public var limits = ServerLimits()
         public var version = "0"
+        /// With it, only gateways and controllers may connect, and only by mutual TLS.
+        public var tls: TLSMaterial?
+        /// Told why a peer was not let in, and from where it came.
+        public var onRefusedPeer: @Sendable (PeerRefusal, String) -> Void = { _, _ in }
 
         public init() {}
     }
@@ -43,7 +47,7 @@ public final class WorkerServer: Sendable {
         let responder = WorkerResponder(
             loop: loop, model: model, state: state, limits: limits, version: configuration.version)
         let app = Application(
-            responder: responder, server: .http1(configuration: Self.channel(limits)),
+            responder: responder, server: Self.server(configuration),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "tidegate",
                 backlog: 4096, availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
@@ -54,12 +58,25 @@ public final class WorkerServer: Sendable {
         group = ServiceGroup(configuration: services)
     }
 
+    private static func server(_ configuration: Configuration) -> HTTPServerBuilder {
+        let http = channel(configuration.limits)
+        guard let tls = configuration.tls else { return .http1(configuration: http) }
+        return HTTPServerBuilder { responder in
+            MutualTLSChannel(
+                base: HTTP1Channel(responder: responder, configuration: http), material: tls,
+                allowed: [.gateway, .controller]
+            ) { configuration.onRefusedPeer($0, $1.map(\.description) ?? "an unknown address") }
+        }
+    }
+
     private static func channel(_ limits: ServerLimits) -> HTTP1Channel.Configuration {
         // A body that is too large is answered with 413 and read to its end for a while, or a client that is still sending
         // would never see the answer.
         let most = limits.bodyBytes + 16 << 20
         return HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ClientWatch(bodyLimit: most)],
+            additionalChannelHandlers: [
+                ClientWatch(bodyLimit: most, writeLimit: .nanoseconds(limits.write.nanoseconds))
+            ],
             idleTimeout: .nanoseconds(limits.idle.nanoseconds),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,

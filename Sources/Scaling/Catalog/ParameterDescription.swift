@@ -28,6 +28,8 @@ public enum ParameterKind: Hashable, Sendable {
     case span(atLeast: TimeSpan)
     /// A map from pool names to replicas.
     case countByPool
+    /// A map from pool names to lists of levels with their times.
+    case stepsByPool
     /// Engine models by pool, supplied by the scenario.
     case engines
 
@@ -39,8 +41,18 @@ public enum ParameterKind: Hashable, Sendable {
             "a number from \(ParameterValue.number(range.lowerBound)) to \(ParameterValue.number(range.upperBound))"
         case .span(let least): "a duration with its unit, at least \(least), such as '90s'"
         case .countByPool: "a map from pool names to whole numbers of replicas"
+        case .stepsByPool:
+            "a map from pool names to steps such as [{after: 0s, replicas: 4}, {after: 8h, replicas: 12}]"
         case .engines: "nothing: the scenario supplies it"
         }
+    }
+
+    /// Whether it is a time and a level, and nothing else.
+    private static func isStep(_ value: ParameterValue) -> Bool {
+        guard case .map(let entries) = value, entries.count == 2, let after = entries["after"],
+            let replicas = entries["replicas"]
+        else { return false }
+        return ParameterKind.span(atLeast: .zero).accepts(after) && ParameterKind.count(0...1_000_000).accepts(replicas)
     }
 
     func accepts(_ value: ParameterValue) -> Bool {
@@ -50,7 +62,12 @@ public enum ParameterKind: Hashable, Sendable {
         case (.span(let least), .text(let text)): TimeSpan(text).map { $0 >= least } ?? false
         case (.countByPool, .map(let entries)):
             entries.values.allSatisfy { ParameterKind.count(0...1_000_000).accepts($0) }
-        case (.count, _), (.number, _), (.span, _), (.countByPool, _), (.engines, _): false
+        case (.stepsByPool, .map(let pools)):
+            pools.values.allSatisfy { pool in
+                guard case .list(let steps) = pool else { return false }
+                return steps.allSatisfy(Self.isStep)
+            }
+        case (.count, _), (.number, _), (.span, _), (.countByPool, _), (.stepsByPool, _), (.engines, _): false
         }
     }
 }

@@ -4,11 +4,11 @@ import FleetModel
 /// The policies there are, and the way from a name and parameters to a policy.
 ///
 ///     let policy = try PolicyCatalog.policy(named: "hpa", parameters: ["target_per_replica": .number(24)])
-///     PolicyCatalog.descriptions.map(\.name)   // ["static", "hpa", "queue-depth", "lookahead"]
+///     PolicyCatalog.descriptions.map(\.name)   // ["static", "schedule", "hpa", "queue-depth", "lookahead"]
 public enum PolicyCatalog {
     private static let entries = [
-        Entry(StaticPolicy.self), Entry(HorizontalPodAutoscaler.self), Entry(QueueDepthPolicy.self),
-        Entry(LookaheadPolicy.self),
+        Entry(StaticPolicy.self), Entry(SchedulePolicy.self), Entry(HorizontalPodAutoscaler.self),
+        Entry(QueueDepthPolicy.self), Entry(LookaheadPolicy.self),
     ]
 
     /// Name, one line and parameters of every policy.

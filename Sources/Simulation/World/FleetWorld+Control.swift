@@ -6,37 +6,6 @@ import Serving
 import Units
 
 extension FleetWorld {
-    // MARK: - Setting up
-
-    /// The policy with everything it needs, its own engine profiles included: the ones as measured, not the plant.
-    static func policy(for choice: PolicyChoice, in scenario: Scenario) throws(SimulationError) -> any ScalingPolicy {
-        do {
-            return try PolicyCatalog.policy(
-                named: choice.policy, parameters: choice.parameters, engines: scenario.poolModels)
-        } catch {
-            throw .policy(error)
-        }
-    }
-
-    static func file(of policy: any ScalingPolicy) throws(SimulationError) -> PolicyFile {
-        do {
-            return try PolicyFile(policy)
-        } catch {
-            let name = type(of: policy).name
-            throw .policy(PolicyErrors(problems: [.unreadable("parameters", policy: name, detail: "\(error)")]))
-        }
-    }
-
-    static func controlLoop(_ policy: any ScalingPolicy, in scenario: Scenario) -> ControlLoop {
-        let control = scenario.control
-        let pools = scenario.pools.map { ObservedPool(id: $0.id, bounds: $0.bounds) }
-        return ControlLoop(
-            observer: Observer(pools: pools, window: control.window, staleness: control.staleness), policy: policy,
-            limits: GuardLimits(
-                maximumAdded: control.maxStepUp, maximumRemoved: control.maxStepDown,
-                spendingCeiling: control.spendingCeiling, staleness: control.staleness))
-    }
-
     // MARK: - Observing
 
     /// Scrapes every ready replica and every gateway. What the loop learns of the fleet passes through here alone.
@@ -156,24 +125,7 @@ extension SimulatedPool {
             if replica.isDraining { return nil }
             return VictimCandidate(
                 replica: replica.id, isStarting: !replica.isReady, outstanding: replica.engine.outstanding,
-                neighbours: nodes[replica.node]!.replicas - 1)
+                neighbours: machines.machines[replica.node]!.replicas - 1)
         }
-    }
-}
-
-extension Scenario {
-    /// What a planning policy believes of each pool: the profile as measured, with the tightest promise of the classes.
-    var poolModels: [String: PoolModel] {
-        var models: [String: PoolModel] = [:]
-        for pool in pools {
-            let limits = ReplicaLimits(
-                kvTokens: Int64(pool.batcher.totalBlocks * pool.batcher.blockSize),
-                maxSequences: Int64(pool.batcher.maxSequences),
-                maxBatchedTokens: Int64(pool.batcher.maxBatchedTokens))
-            models[pool.id.name] = PoolModel(
-                stepTime: pool.profile.stepTime, limits: limits, ttft: sloClasses.compactMap(\.ttft).min(),
-                tpot: sloClasses.compactMap(\.tpot).min())
-        }
-        return models
     }
 }

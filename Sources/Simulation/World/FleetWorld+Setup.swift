@@ -20,9 +20,19 @@ extension FleetWorld {
         let streams = RandomStreams(seed: scenario.seed &+ UInt64(options.replication) &* 0x9E37_79B9_7F4A_7C15)
         timelineInterval = Timeline.interval(
             duration: scenario.duration, tick: scenario.control.tick, pools: scenario.pools.count)
-        let policy = try Self.policy(for: choice, in: scenario)
-        policyFile = try Self.file(of: policy)
-        control = Self.controlLoop(policy, in: scenario)
+        let policy: any ScalingPolicy
+        do {
+            policy = try scenario.policy(choice)
+        } catch {
+            throw .policy(error)
+        }
+        do {
+            policyFile = try PolicyFile(policy)
+        } catch {
+            throw .policy(
+                PolicyErrors(problems: [.unreadable("parameters", policy: choice.policy, detail: "\(error)")]))
+        }
+        control = scenario.controlLoop(policy)
         let traces = scenario.tracesToReplay(replication: options.replication, streams: streams)
         for configuration in scenario.pools { try addPool(configuration, traces: traces, streams: streams) }
         for name in (scenario.sources.map(\.pool) + traces.map(\.pool)) {

@@ -107,17 +107,17 @@ extension SimulatedPool {
 
     /// Takes in an outcome: the run's sums, the timeline's, and those of the node that did the work.
     private mutating func take(_ end: Ended, node: Int?) {
-        log?.ends.append((end, node.map { nodes[$0]!.name }))
+        log?.ends.append((end, node.map { machines.machines[$0]!.name }))
         let isMet = tally.end(end)
         if isHeard { hear(end) }
         guard areBooksOpen else { return }
         row.count(end.outcome, isMet: isMet)
         guard let node else { return }
         let tenant = Int(end.request.arrival.tenant)
-        nodes[node]!.tally.requests[tenant] += 1
+        machines.machines[node]!.tally.requests[tenant] += 1
         guard end.outcome == .completed else { return }
-        nodes[node]!.tally.promptTokens[tenant] += Int64(end.request.arrival.promptTokens)
-        nodes[node]!.tally.outputTokens[tenant] += Int64(end.request.arrival.outputTokens)
+        machines.machines[node]!.tally.promptTokens[tenant] += Int64(end.request.arrival.promptTokens)
+        machines.machines[node]!.tally.outputTokens[tenant] += Int64(end.request.arrival.outputTokens)
     }
 }
 

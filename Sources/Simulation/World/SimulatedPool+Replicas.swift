@@ -11,15 +11,15 @@ extension SimulatedPool {
     ///
     /// A machine that is there already needs no provisioning; one that is still being provisioned shares what is left.
     mutating func startReplica(at now: Instant) {
-        let node = nodeWithRoom() ?? addNode(handedOver: now + configuration.coldStart.provision)
+        let node = machines.place(handedOver: now + configuration.coldStart.provision)
         var coldStart = configuration.coldStart
-        coldStart.provision = max(.zero, nodes[node]!.launched - now)
+        coldStart.provision = max(.zero, machines.machines[node]!.launched - now)
         place(ReplicaLifecycle(coldStart: coldStart, at: now), on: node, at: now)
     }
 
     /// A replica that is there when the run begins, on a machine that is paid for from then on.
     mutating func placeReadyReplica(at now: Instant) {
-        let node = nodeWithRoom() ?? addNode(handedOver: now)
+        let node = machines.place(handedOver: now)
         let position = place(ReplicaLifecycle(readyAt: now), on: node, at: now)
         admitToReady(position)
     }
@@ -29,7 +29,6 @@ extension SimulatedPool {
         countReplicas(at: now)
         let number = replicasStarted
         replicasStarted += 1
-        nodes[node]!.replicas += 1
         let engine = SimulatedEngine(
             configuration: configuration.batcher, steps: steps,
             noise: NoiseSource(stream: noise, replica: number, deviation: configuration.profile.noise), at: now)
@@ -47,23 +46,6 @@ extension SimulatedPool {
         notePhase(of: replica.id, as: .started, at: now)
         setTimer(of: position)
         return position
-    }
-
-    private func nodeWithRoom() -> Int? {
-        let slots = configuration.replicasPerInstance
-        return nodes.firstIndex { $0.map { $0.replicas < slots } ?? false }
-    }
-
-    private mutating func addNode(handedOver: Instant) -> Int {
-        let name = "\(id.name)-i\(nodesStarted)"
-        nodesStarted += 1
-        let node = SimulatedNode(name: name, launched: handedOver, tenants: tenantCount)
-        if let vacant = nodes.firstIndex(where: { $0 == nil }) {
-            nodes[vacant] = node
-            return vacant
-        }
-        nodes.append(node)
-        return nodes.count - 1
     }
 
     /// Lets the router use a replica. Ready ones are kept in order of their numbers.
@@ -162,11 +144,7 @@ extension SimulatedPool {
         removeFromReady(position)
         replicas[position] = nil
         timers.set(position, to: .max)
-        nodes[node]!.replicas -= 1
-        if nodes[node]!.replicas == 0 {
-            recordUsage(ofNode: node, until: now, isGivenBack: true)
-            nodes[node] = nil
-        }
+        if let record = machines.leave(node, at: now, isOpen: areBooksOpen) { usage.append(record) }
     }
 
     /// Keeps the sums of an engine whose replica goes away.

@@ -31,7 +31,7 @@ extension SimulatedPool {
         readEngines(into: &done, at: now)
         done.costRate.nanodollars =
             price.rate.nanodollars
-            * Int64(nodes.reduce(0) { $0 + ($1.map { $0.launched <= now } == true ? 1 : 0) })
+            * Int64(machines.machines.reduce(0) { $0 + ($1.map { $0.launched <= now } == true ? 1 : 0) })
         row = TimelineRow(time: now, span: done.span, pool: id)
         return done
     }

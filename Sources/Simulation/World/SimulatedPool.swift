@@ -1,4 +1,5 @@
 import Collections
+import Control
 import EngineModel
 import FleetModel
 import Pricing
@@ -10,7 +11,7 @@ import Workload
 /// One pool of the simulated fleet with the traffic that its gateway receives: a world of its own between two looks of
 /// the control loop, because pools share no router.
 ///
-/// Replicas and nodes keep their positions for life, so that a timer can name them.
+/// Replicas and machines keep their positions for life, so that a timer can name them.
 struct SimulatedPool {
     let index: Int
     let configuration: PoolConfiguration
@@ -36,15 +37,14 @@ struct SimulatedPool {
     /// Requests at the gateway until a replica is ready and has room, and when the first of their clients gives up.
     var held = Deque<InFlight>()
     var heldDeadline = Instant.never
-    var nodes: [SimulatedNode?] = []
+    var machines: MachineBook
     var replicasStarted = 0
-    var nodesStarted = 0
     var target: Int
     var appliedGeneration = 0
     var reachedGeneration = 0
 
     var tally: RunTally
-    /// What nodes were used for, as their charge periods ended.
+    /// What machines were used for, as their charge periods ended.
     var usage: [UsageRecord] = []
     /// Until the end of the bill.
     var areBooksOpen = true
@@ -100,6 +100,9 @@ struct SimulatedPool {
         steps = StepClock(configuration.profile.stepTime)
         scrapesKept = scenario.control.scrapesKept
         router = Router(kind: configuration.router, maxWaiting: configuration.maxWaitingPerReplica)
+        machines = MachineBook(
+            pool: configuration.id, offering: configuration.offering, slots: configuration.replicasPerInstance,
+            tenantCount: tenantCount)
         target = configuration.initialReplicas
         tally = RunTally(
             tenants: scenario.tenants, sloClasses: scenario.sloClasses, start: scenario.start,

@@ -58,17 +58,7 @@ final class SimulatedReplica {
         let steps = busy - meteredBusy
         meteredAt = now
         meteredBusy = busy
-        switch lifecycle.phase {
-        case .starting(.provision, _): break  // The machine is not handed over yet, and not paid for.
-        case .starting: tally.starting += span
-        case .ready:
-            tally.busy += steps
-            tally.idle += span - steps
-        case .draining:
-            tally.busy += steps
-            tally.draining += span - steps
-        case .terminated: break
-        }
+        tally.charge(span, steps: steps, in: lifecycle.phase)
     }
 
     /// What a scrape reads, under vLLM's meanings.

@@ -4,6 +4,8 @@ struct CompletionEvent: Hashable, Sendable {
     var isDone = false
     /// Whether it brings text: some of the answer was generated.
     var hasContent = false
+    /// Whether it is about an answer, and not about the counts alone.
+    var hasChoice = false
     /// Whether it tells of an error in place of an answer.
     var isError = false
     /// From `usage`, which is the server's own count; chunks are not tokens.
@@ -26,7 +28,11 @@ struct CompletionEvent: Hashable, Sendable {
         var scanner = JSONScanner(data)
         let isWhole = scanner.object { key, scanner in
             switch key {
-            case "choices": scanner.array { $0.object { self.readChoice($0, &$1) } }
+            case "choices":
+                scanner.array {
+                    self.hasChoice = true
+                    return $0.object { self.readChoice($0, &$1) }
+                }
             case "usage": scanner.isNull() || scanner.object { self.readUsage($0, &$1) }
             case "timings": scanner.isNull() || scanner.object { self.readTimings($0, &$1) }
             case "error": scanner.isNull() || scanner.skip(noting: &self.isError)

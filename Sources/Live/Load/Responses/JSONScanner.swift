@@ -119,8 +119,13 @@ struct JSONScanner {
         return false
     }
 
+    /// What the next value is, by its first byte.
+    var isString: Bool { mutating get { next() == UInt8(ascii: "\"") } }
+    var isArray: Bool { mutating get { next() == UInt8(ascii: "[") } }
+    var isObject: Bool { mutating get { next() == UInt8(ascii: "{") } }
+
     /// Reads a number or a word.
-    private mutating func scalar() -> Bool {
+    mutating func scalar() -> Bool {
         let start = position
         while position < bytes.count {
             switch bytes[position] {

@@ -1,0 +1,411 @@
+import Control
+import FleetModel
+import Formats
+import Foundation
+import Glibc
+import Simulation
+import Units
+
+/// A pool of worker processes on this machine.
+///
+/// Workers run in sessions of their own and outlive the controller: what there is stands in `workers.json`, synced before
+/// and after every change, and the next controller takes it over. A replica that is to go is first taken from the
+/// gateway's routes, then told to drain, and only then is it gone. One that dies by itself is replaced, after a pause
+/// that doubles when it dies again and again.
+public actor LocalPool: PoolActuator {
+    public struct Configuration: Sendable {
+        /// Of the scenario: cold start, machines, drain deadline, the level to begin with.
+        public var pool: PoolConfiguration
+        /// Of one machine; `nil` when no price book knows it.
+        public var price: USDPerHour?
+        public var tenantCount: Int
+        /// Where the pool's state and its workers' logs lie.
+        public var folder: String
+        /// Whether the first replicas skip their cold start, as the simulator's do.
+        public var startsWarm = false
+        /// The program and arguments of a worker.
+        ///
+        /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
+        public var command: @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+
+        public init(
+            pool: PoolConfiguration, price: USDPerHour?, tenantCount: Int, folder: String,
+            command: @escaping @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+        ) {
+            self.pool = pool
+            self.price = price
+            self.tenantCount = tenantCount
+            self.folder = folder
+            self.command = command
+        }
+    }
+
+    private let configuration: Configuration
+    private let clock: LiveClock
+    private var state: LocalPoolState
+    private var replicas: [LocalReplica] = []
+    /// Processes whose replica is gone and that have not ended yet.
+    private var leaving: [(process: ChildProcess, killAt: Instant)] = []
+    private var outstanding: [ReplicaID: Int] = [:]
+    /// What machines were used for, as their charge periods ended since this controller started.
+    private var usage: [UsageRecord] = []
+    private var areBooksOpen = true
+    private var restart = RestartBackoff()
+    private var problem: String?
+    /// What replicas did, for who rehearses.
+    public private(set) var log: [PhaseChange] = []
+
+    /// A replica's life as it was lived.
+    public struct PhaseChange: Hashable, Sendable {
+        public enum Change: Hashable, Sendable {
+            case started, ready, draining
+            case gone(TerminationReason)
+        }
+        public var time: Instant
+        public var replica: ReplicaID
+        public var change: Change
+    }
+
+    public init(_ configuration: Configuration, clock: LiveClock) {
+        self.configuration = configuration
+        self.clock = clock
+        state = LocalPoolState(configuration)
+    }
+
+    public var id: PoolID { configuration.pool.id }
+
+    // MARK: - Beginning and ending
+
+    /// Takes over the workers that an earlier controller left, or starts the pool's first ones.
+    ///
+    /// - Throws: `OutputError` when the state cannot be kept, `InputError` when it cannot be understood.
+    public func begin(epoch: Int) throws {
+        try AtomicOutput.write([], to: configuration.folder)
+        let path = "\(configuration.folder)/workers.json"
+        if FileManager.default.fileExists(atPath: path) {
+            let data = try Data(contentsOf: URL(filePath: path))
+            guard let found = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
+                throw LocalPoolStateError(path: path)
+            }
+            guard found.epoch <= epoch else { throw ActuationError.fenced(epoch: found.epoch) }
+            state = found
+            state.epoch = epoch
+            replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart) }
+            try save()
+            endUnknownWorkers()
+            poll()
+        } else {
+            state.epoch = epoch
+            state.target = configuration.pool.initialReplicas
+            try save()
+            let now = clock.now
+            for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
+        }
+    }
+
+    /// Looks after the processes until the task is cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            poll()
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// Ends every worker: first by asking, then by force.
+    public func stopAll(within limit: TimeSpan) async {
+        let deadline = clock.now + limit
+        for replica in replicas { replica.process?.signal(SIGTERM) }
+        while clock.now < deadline, replicas.contains(where: { $0.process?.condition() == .running }) {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        for replica in replicas { replica.process?.signal(SIGKILL) }
+        let now = clock.now
+        for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
+        for (process, _) in leaving { process.signal(SIGKILL) }
+        // The next one begins anew.
+        unlink("\(configuration.folder)/workers.json")
+    }
+
+    // MARK: - Orders
+
+    public func apply(_ target: AppliedTarget, epoch: Int, at now: Instant) async throws(ActuationError) {
+        guard epoch >= state.epoch else { throw .fenced(epoch: state.epoch) }
+        guard target.generation >= state.appliedGeneration else { throw .outdated(generation: state.appliedGeneration) }
+        let before = state
+        (state.epoch, state.target, state.appliedGeneration) = (epoch, target.replicas, target.generation)
+        do {
+            try save()
+        } catch {
+            state = before
+            throw .refused("\(error)")
+        }
+        resize(at: clock.now)
+    }
+
+    public func hear(_ routing: RoutingReport) async {
+        outstanding = routing.outstanding
+        for index in replicas.indices where replicas[index].isDraining && !replicas[index].isToldToStop {
+            guard routing.stopped.contains(replicas[index].id) else { continue }
+            replicas[index].isToldToStop = true
+            replicas[index].process?.signal(SIGTERM)
+        }
+    }
+
+    /// Takes in how long a replica's engine has computed, of its own count.
+    public func hear(busy: TimeSpan, of replica: ReplicaID) {
+        guard let index = replicas.firstIndex(where: { $0.id == replica }) else { return }
+        replicas[index].busy = max(replicas[index].busy, busy)
+    }
+
+    public func status(at now: Instant) async throws(ActuationError) -> ActuatorStatus {
+        let starting = replicas.count { $0.isStarting }
+        let ready = replicas.filter(\.isReady)
+        if starting == 0, ready.count == state.target { state.reachedGeneration = state.appliedGeneration }
+        let pool = configuration.pool
+        let offering = OfferingObservation(
+            offering: pool.offering, price: configuration.price, replicasPerInstance: pool.replicasPerInstance,
+            available: true, expectedColdStart: pool.coldStart.total)
+        return ActuatorStatus(
+            pool: PoolStatus(
+                pool: pool.id, time: now, readyReplicas: ready.map(\.id), starting: starting,
+                draining: replicas.count { $0.isDraining }, appliedGeneration: state.appliedGeneration,
+                reachedGeneration: state.reachedGeneration, target: state.target, offerings: [offering]),
+            endpoints: replicas.map(\.endpoint), problems: problem.map { [$0] } ?? [])
+    }
+
+    // MARK: - Money
+
+    /// Closes the charge period of every machine and opens the next one.
+    public func closePeriod(at now: Instant) {
+        guard areBooksOpen else { return }
+        for index in replicas.indices { meter(index, at: now) }
+        keep(state.machines.closePeriod(at: now))
+    }
+
+    /// Begins the bill at `now`: what was started before counts as handed over then.
+    public func openBooks(at now: Instant) {
+        for index in replicas.indices { replicas[index].beginMetering(at: now) }
+        state.machines.open(at: now)
+        usage.removeAll()
+    }
+
+    /// The end of the bill; the pool goes on for what is still in flight.
+    public func closeBooks(at now: Instant) -> [UsageRecord] {
+        closePeriod(at: now)
+        areBooksOpen = false
+        return usage
+    }
+
+    private func keep(_ records: [UsageRecord]) {
+        guard !records.isEmpty else { return }
+        usage += records
+        UsageFile.append(records, to: "\(configuration.folder)/usage.jsonl")
+    }
+
+    /// Charges a replica's time up to now to its machine.
+    private func meter(_ index: Int, at now: Instant) {
+        guard areBooksOpen else { return }
+        let machine = replicas[index].machine
+        let span = max(.zero, now - replicas[index].meteredAt)
+        let steps = min(span, replicas[index].busy - replicas[index].meteredBusy)
+        replicas[index].meteredAt = now
+        replicas[index].meteredBusy = replicas[index].busy
+        state.machines.machines[machine]!.tally.charge(span, steps: steps, in: replicas[index].lifecycle.phase)
+    }
+
+    // MARK: - Replicas
+
+    private var level: Int { replicas.count { !$0.isDraining } }
+
+    private func resize(at now: Instant) {
+        while level < state.target {
+            do { try startReplica(at: now) } catch {
+                problem = "\(error)"
+                restart.fail(at: now)
+                return
+            }
+        }
+        while level > state.target {
+            let candidates = replicas.filter { !$0.isDraining }.map { replica in
+                VictimCandidate(
+                    replica: replica.id, isStarting: replica.isStarting, outstanding: outstanding[replica.id] ?? 0,
+                    neighbours: state.machines.machines[replica.machine]!.replicas - 1)
+            }
+            guard let victim = chooseVictim(among: candidates) else { return }
+            drain(victim, at: now)
+        }
+        try? save()
+    }
+
+    private func startReplica(at now: Instant, isWarm: Bool = false) throws {
+        let pool = configuration.pool
+        let machine = state.machines.place(handedOver: isWarm ? now : now + pool.coldStart.provision)
+        var coldStart = pool.coldStart
+        coldStart.provision = max(.zero, state.machines.machines[machine]!.launched - now)
+        if isWarm { coldStart = ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero) }
+        let id = ReplicaID(state.started)
+        state.started += 1
+        var replica = LocalReplica(
+            id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
+            log: "\(configuration.folder)/\(id).log", at: now)
+        // Written down before it exists, so that no worker is ever unknown.
+        replicas.append(replica)
+        try save()
+        let readyAt = isWarm ? nil : clock.monotonic(now + coldStart.total)
+        do {
+            replica.process = try ChildProcess.spawn(
+                configuration.command(id, readyAt), log: replica.log, mark: mark(of: id))
+        } catch {
+            finish(id, .lost, at: now)
+            throw error
+        }
+        replicas[replicas.count - 1] = replica
+        log.append(PhaseChange(time: now, replica: id, change: .started))
+        try save()
+    }
+
+    /// Looks at every process: what it has said, and whether it is still there.
+    private func poll() {
+        let now = clock.now
+        var hasChanged = false
+        for id in replicas.map(\.id) {
+            guard let index = replicas.firstIndex(where: { $0.id == id }) else { continue }
+            if replicas[index].isStarting { hasChanged = listen(to: index, at: now) || hasChanged }
+            switch replicas[index].process?.condition() ?? .ended(status: nil) {
+            case .running:
+                if let due = replicas[index].lifecycle.nextTimer, due <= now, replicas[index].isDraining {
+                    finish(id, .timer, at: now)
+                    hasChanged = true
+                }
+            case .ended(let status):
+                hasChanged = true
+                if replicas[index].isDraining {
+                    finish(id, .emptied, at: now)
+                } else {
+                    problem = "\(id) ended by itself, \(Self.words(for: status)); its log is \(replicas[index].log).err"
+                    finish(id, .lost, at: now)
+                    restart.fail(at: now)
+                }
+            }
+        }
+        for (process, killAt) in leaving where killAt <= now { process.signal(SIGKILL) }
+        leaving.removeAll { $0.process.condition() != .running }
+        if level < state.target, restart.isOver(at: now) {
+            resize(at: now)
+        } else if hasChanged {
+            try? save()
+        }
+    }
+
+    /// Reads what a starting worker has printed.
+    ///
+    /// - Returns: Whether something has changed.
+    private func listen(to index: Int, at now: Instant) -> Bool {
+        // The last stage ends when the worker says so, and no earlier.
+        while let due = replicas[index].lifecycle.nextTimer, due <= now, !replicas[index].isInLastStage {
+            meter(index, at: due)
+            _ = replicas[index].lifecycle.handle(.timer, at: due)
+        }
+        guard replicas[index].readLog(), replicas[index].isUp else { return false }
+        meter(index, at: now)
+        guard replicas[index].lifecycle.handle(.healthy, at: now) == .serve else { return false }
+        restart.succeed()
+        problem = nil
+        log.append(PhaseChange(time: now, replica: replicas[index].id, change: .ready))
+        return true
+    }
+
+    public func drain(_ replica: ReplicaID, epoch: Int, at now: Instant) async throws(ActuationError) {
+        guard epoch >= state.epoch else { throw .fenced(epoch: state.epoch) }
+        guard replicas.contains(where: { $0.id == replica && !$0.isDraining }) else {
+            throw .missing("pool '\(id)' has no replica \(replica) that is not draining already")
+        }
+        drain(replica, at: clock.now)
+        // Whoever takes its place starts at once.
+        resize(at: clock.now)
+    }
+
+    private func drain(_ victim: ReplicaID, at now: Instant) {
+        guard let index = replicas.firstIndex(where: { $0.id == victim }) else { return }
+        meter(index, at: now)
+        let deadline = now + configuration.pool.drainDeadline
+        switch replicas[index].lifecycle.handle(.drain(deadline: deadline), at: now) {
+        case .release(let reason): remove(index, reason, at: now)
+        case .stopRouting: log.append(PhaseChange(time: now, replica: victim, change: .draining))
+        default: break
+        }
+    }
+
+    /// Tells a replica's life how its process ended, or must.
+    private func finish(_ id: ReplicaID, _ event: ReplicaEvent, at now: Instant) {
+        guard let index = replicas.firstIndex(where: { $0.id == id }) else { return }
+        meter(index, at: now)
+        guard case .release(let reason)? = replicas[index].lifecycle.handle(event, at: now) else { return }
+        remove(index, reason, at: now)
+    }
+
+    private func remove(_ index: Int, _ reason: TerminationReason, at now: Instant) {
+        let replica = replicas.remove(at: index)
+        if let process = replica.process, process.condition() == .running {
+            process.signal(SIGTERM)
+            leaving.append((process, now + .seconds(reason == .drainDeadline ? 0 : 5)))
+        }
+        if let record = state.machines.leave(replica.machine, at: now, isOpen: areBooksOpen) { keep([record]) }
+        log.append(PhaseChange(time: now, replica: replica.id, change: .gone(reason)))
+    }
+
+    // MARK: - What outlives the controller
+
+    private func save() throws(OutputError) {
+        state.workers = replicas.map(LocalPoolState.Worker.init)
+        // Integers and texts alone, which cannot fail.
+        guard let text = try? JSONEncoder().encode(state) else { return }
+        try AtomicOutput.write([("workers.json", String(decoding: text, as: UTF8.self))], to: configuration.folder)
+    }
+
+    /// Names a worker among the machine's processes.
+    private func mark(of replica: ReplicaID) -> String { "\(configuration.folder)#\(replica)" }
+
+    /// A worker whose start its controller did not live to write down is found by its mark, and taken or ended.
+    private func endUnknownWorkers() {
+        for (mark, process) in ChildProcess.marked(under: configuration.folder) {
+            if let index = replicas.firstIndex(where: { self.mark(of: $0.id) == mark }) {
+                replicas[index].process = replicas[index].process ?? process
+            } else {
+                process.signal(SIGTERM)
+                leaving.append((process, clock.now + .seconds(5)))
+            }
+        }
+    }
+
+    private static func words(for status: Int32?) -> String {
+        guard let status else { return "how is not known" }
+        let signal = status & 0x7F
+        return signal == 0 ? "with status \(status >> 8 & 0xFF)" : "by signal \(signal)"
+    }
+}
+
+/// A pause before a replica is started again, which doubles while starts fail: 1 s up to 1 minute.
+struct RestartBackoff: Hashable, Sendable {
+    private var failures = 0
+    private var until: Instant?
+
+    mutating func fail(at now: Instant) {
+        until = now + .seconds(min(60, 1 << min(failures, 6)))
+        failures += 1
+    }
+
+    /// A replica became ready.
+    mutating func succeed() { failures = 0 }
+
+    func isOver(at now: Instant) -> Bool { until.map { now >= $0 } ?? true }
+}
+
+/// A pool's state file that cannot be understood.
+struct LocalPoolStateError: Error, CustomStringConvertible {
+    var path: String
+
+    var description: String {
+        "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
+    }
+}

@@ -1,0 +1,163 @@
+import Control
+import FleetModel
+import Foundation
+import Glibc
+import Units
+
+/// A worker process as its pool knows it.
+struct LocalReplica {
+    let id: ReplicaID
+    /// Its machine's position.
+    let machine: Int
+    var lifecycle: ReplicaLifecycle
+    /// `nil` until it is started.
+    var process: ChildProcess?
+    /// Where its standard output goes: events, one JSON object a line.
+    let log: String
+    private(set) var url: String?
+    private var saysReady = false
+    /// Bytes of the log that were read.
+    private var read = 0
+    /// Whether the gateway sends it nothing new and it was told to drain.
+    var isToldToStop = false
+    var meteredAt: Instant
+    /// How long its engine has computed, and of that what was charged.
+    var busy = TimeSpan.zero
+    var meteredBusy = TimeSpan.zero
+
+    init(id: ReplicaID, machine: Int, lifecycle: ReplicaLifecycle, log: String, at now: Instant) {
+        self.id = id
+        self.machine = machine
+        self.lifecycle = lifecycle
+        self.log = log
+        meteredAt = now
+    }
+
+    /// One that an earlier controller started.
+    init(_ worker: LocalPoolState.Worker, coldStart: ColdStart) {
+        id = worker.id
+        machine = worker.machine
+        process = worker.process
+        log = worker.log
+        url = worker.url
+        meteredAt = worker.meteredAt
+        (busy, meteredBusy) = (worker.busy, worker.busy)
+        switch worker.phase {
+        case .starting(_, let since): lifecycle = ReplicaLifecycle(coldStart: coldStart, at: since)
+        case .draining(let since, let deadline):
+            lifecycle = ReplicaLifecycle(readyAt: since)
+            _ = lifecycle.handle(.drain(deadline: deadline), at: since)
+        case .ready(let since), .terminated(let since, _): lifecycle = ReplicaLifecycle(readyAt: since)
+        }
+    }
+
+    /// Whether its engine and its server are there.
+    var isUp: Bool { saysReady && url != nil }
+
+    var isStarting: Bool {
+        if case .starting = lifecycle.phase { true } else { false }
+    }
+
+    var isInLastStage: Bool {
+        if case .starting(.warmUp, _) = lifecycle.phase { true } else { false }
+    }
+
+    var isReady: Bool {
+        if case .ready = lifecycle.phase { true } else { false }
+    }
+
+    var isDraining: Bool {
+        if case .draining = lifecycle.phase { true } else { false }
+    }
+
+    /// Forgets what was not charged yet.
+    mutating func beginMetering(at now: Instant) {
+        meteredAt = now
+        meteredBusy = busy
+    }
+
+    var endpoint: ReplicaEndpoint {
+        ReplicaEndpoint(
+            id: id, name: process.map { "process \($0.pid)" } ?? "not started", url: url,
+            phase: isReady ? .ready : isDraining ? .draining : .starting)
+    }
+
+    private struct Event: Decodable {
+        var event: String
+        var url: String?
+    }
+
+    /// Takes in the lines that the worker has printed since the last look.
+    ///
+    /// - Returns: Whether there were any.
+    mutating func readLog() -> Bool {
+        guard let text = SmallFile.read(log, from: read), let end = text.utf8.lastIndex(of: UInt8(ascii: "\n")) else {
+            return false
+        }
+        let lines = text[...end]
+        read += lines.utf8.count
+        for line in lines.split(separator: "\n") {
+            guard let event = try? JSONDecoder().decode(Event.self, from: Data(line.utf8)) else { continue }
+            if event.event == "listening" { url = event.url }
+            if event.event == "ready" { saysReady = true }
+        }
+        return true
+    }
+}
+
+/// What a pool of processes must know after its controller has died.
+struct LocalPoolState: Codable {
+    struct Worker: Codable {
+        var id: ReplicaID
+        var machine: Int
+        var process: ChildProcess?
+        var log: String
+        var url: String?
+        var phase: ReplicaPhase
+        var meteredAt: Instant
+        var busy: TimeSpan
+
+        init(_ replica: LocalReplica) {
+            id = replica.id
+            machine = replica.machine
+            process = replica.process
+            log = replica.log
+            url = replica.url
+            phase = replica.lifecycle.phase
+            meteredAt = replica.meteredAt
+            busy = replica.meteredBusy
+        }
+    }
+
+    /// Of the leader who gave the last order.
+    var epoch = 0
+    var target = 0
+    var appliedGeneration = 0
+    var reachedGeneration = 0
+    /// Replicas ever started: the number of the next one.
+    var started = 0
+    var machines: MachineBook
+    var workers: [Worker] = []
+
+    init(_ configuration: LocalPool.Configuration) {
+        machines = MachineBook(
+            pool: configuration.pool.id, offering: configuration.pool.offering,
+            slots: configuration.pool.replicasPerInstance, tenantCount: configuration.tenantCount)
+    }
+}
+
+/// Usage records as they become final, one JSON object a line.
+enum UsageFile {
+    static func append(_ records: [UsageRecord], to path: String) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var text: [UInt8] = []
+        for record in records {
+            guard let line = try? JSONEncoder().encode(record) else { continue }
+            text += line + [UInt8(ascii: "\n")]
+        }
+        _ = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        fdatasync(descriptor)
+    }
+}

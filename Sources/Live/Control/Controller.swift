@@ -1,0 +1,437 @@
+import Control
+import FleetModel
+import Formats
+import NIOPosix
+import Reporting
+import Scaling
+import Simulation
+import Units
+
+/// The live controller: observe, decide, guard, journal, act, once a tick, by the loop that the simulator runs.
+///
+/// It leads while it holds the lease, and acts only on what its journal holds. Whatever fails, capacity stays: a pool that
+/// cannot be seen is not scaled in, a decision that cannot be written is not carried out, and workers go on serving when
+/// the controller is gone.
+public actor Controller {
+    public struct Configuration: Sendable {
+        public var control: ControlConfiguration
+        public var limits: GuardLimits
+        public var pools: [ObservedPool]
+        /// As it starts, without memory.
+        public var policy: any ScalingPolicy
+        /// Where the journal and the lease lie.
+        public var folder: String
+        /// What the journal's first line says of who wrote it.
+        public var origin: String
+        /// Whether it acts; otherwise it only watches.
+        public var isActive: Bool
+        /// The gateway's admin interface, and the token that it wants.
+        public var gateway: LoadTarget
+        public var gatewayToken: String?
+        /// For the gateway's admin interface, and for replicas with an `https` URL.
+        public var tls: TLSMaterial?
+        public var lease = TimeSpan.seconds(10)
+        public var version = "0"
+        /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
+        public var startsByItself = true
+
+        public init(
+            control: ControlConfiguration, limits: GuardLimits, pools: [ObservedPool], policy: any ScalingPolicy,
+            folder: String, origin: String, isActive: Bool, gateway: LoadTarget, gatewayToken: String? = nil
+        ) {
+            self.control = control
+            self.limits = limits
+            self.pools = pools
+            self.policy = policy
+            self.folder = folder
+            self.origin = origin
+            self.isActive = isActive
+            self.gateway = gateway
+            self.gatewayToken = gatewayToken
+        }
+    }
+
+    let configuration: Configuration
+    let clock: LiveClock
+    private let actuators: [any PoolActuator]
+    private let scraper: MetricsScraper
+    private let gateway: GatewayClient
+    private var lease: ControllerLease
+    private var journal: JournalAppender?
+    private var loop: ControlLoop
+    private var isFirstTick = true
+    private var isPaused = false
+    private let started: Instant
+    /// Where the grid of scrapes and ticks begins.
+    private var gridStart: Instant?
+    private var lastTick: Instant?
+    private var ticks = 0
+    /// By pool, in order: as the actuator told it last, and the routes that the gateway has acknowledged, and when.
+    private var known: [ActuatorStatus?]
+    private var acknowledged: [(routes: GatewayClient.Routes, at: Instant)?]
+    private var outstanding: [[ReplicaID: Int]]
+    private var observations: [PoolID: PoolObservation] = [:]
+    private var decisions: [ControlRecord] = []
+    private var problems: [ControllerStatus.Problem] = []
+    /// Levels that were sent, for who rehearses.
+    public private(set) var applied: [AppliedResize] = []
+
+    /// A level as it was applied.
+    public struct AppliedResize: Hashable, Sendable {
+        public var pool: PoolID
+        /// Of the tick that decided it.
+        public var time: Instant
+        public var from: Int
+        public var to: Int
+    }
+
+    private static let keptDecisions = 1000
+    private static let keptProblems = 200
+
+    /// - Parameters:
+    ///   - actuators: In the order of `configuration.pools`.
+    ///   - leadership: By a locked file in the controller's folder, without it.
+    /// - Throws: `OutputError` when the folder cannot be used.
+    public init(
+        _ configuration: Configuration, actuators: [any PoolActuator], clock: LiveClock,
+        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil
+    ) throws {
+        precondition(actuators.count == configuration.pools.count, "an actuator for each pool")
+        self.configuration = configuration
+        self.actuators = actuators
+        self.clock = clock
+        scraper = MetricsScraper(group: group, tls: configuration.tls)
+        gateway = GatewayClient(
+            target: configuration.gateway, token: configuration.gatewayToken, group: group,
+            tls: configuration.tls)
+        if let leadership {
+            lease = .cluster(leadership)
+        } else {
+            lease = .file(
+                try LeaderLease(path: "\(configuration.folder)/leader.json", duration: configuration.lease))
+        }
+        loop = ControlLoop(
+            observer: Self.observer(configuration), policy: configuration.policy, limits: configuration.limits)
+        started = clock.now
+        known = Array(repeating: nil, count: actuators.count)
+        acknowledged = Array(repeating: nil, count: actuators.count)
+        outstanding = Array(repeating: [:], count: actuators.count)
+    }
+
+    private static func observer(_ configuration: Configuration) -> Observer {
+        Observer(
+            pools: configuration.pools, window: configuration.control.window,
+            staleness: configuration.control.staleness)
+    }
+
+    // MARK: - Leading
+
+    /// Runs until the task is cancelled: stands by while another leads, and leads when it can.
+    ///
+    /// - Throws: What makes leading impossible: a journal that was changed, a pool's state that cannot be understood.
+    public func run() async throws {
+        defer { lease.release() }
+        let leadership = lease
+        let renewing = Task { await leadership.run() }
+        defer { renewing.cancel() }
+        while !Task.isCancelled {
+            if try lease.acquire(), let epoch = lease.epoch { try await lead(in: epoch) }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Leads until leadership is lost.
+    private func lead(in epoch: Int) async throws {
+        let opened = try JournalAppender.open(
+            path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin, policy: configuration.policy,
+            limits: configuration.limits, observer: Self.observer(configuration))
+        (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
+        if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
+        if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
+        for actuator in actuators { try await actuator.begin(epoch: epoch) }
+        if configuration.startsByItself { gridStart = clock.now }
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await self.keepLease() }
+            tasks.addTask { await self.keepRoutes(in: epoch) }
+            tasks.addTask { await self.keepTicking(in: epoch) }
+            await tasks.next()
+            tasks.cancelAll()
+        }
+        journal = nil
+    }
+
+    private var isLeading: Bool { lease.epoch != nil && !Task.isCancelled }
+
+    private func keepLease() async {
+        while isLeading {
+            do {
+                let epoch = lease.epoch
+                guard try lease.acquire(), lease.epoch == epoch else { return lose("the lease ran out or was taken") }
+            } catch {
+                return lose("\(error)")
+            }
+            try? await Task.sleep(for: .nanoseconds(configuration.lease.nanoseconds / 4))
+        }
+    }
+
+    /// Stops acting: another may lead.
+    private func lose(_ reason: String) {
+        lease.release()
+        note("leadership lost: \(reason)")
+    }
+
+    // MARK: - Routing
+
+    /// Tells the gateway of replicas as they come and go, and the actuators what it knows of them.
+    private func keepRoutes(in epoch: Int) async {
+        while isLeading {
+            for pool in actuators.indices { await route(pool, in: epoch) }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// - Parameter isFresh: Whether the gateway is asked though nothing has changed.
+    private func route(_ pool: Int, in epoch: Int, isFresh: Bool = false) async {
+        let now = clock.now
+        do {
+            known[pool] = try await actuators[pool].status(at: now)
+        } catch {
+            return note("pool '\(configuration.pools[pool].id)' cannot be seen: \(error)")
+        }
+        guard let status = known[pool] else { return }
+        let routes = GatewayClient.Routes(
+            epoch: epoch,
+            replicas: status.endpoints.compactMap { endpoint in
+                guard endpoint.phase != .starting, let url = endpoint.url else { return nil }
+                return .init(id: endpoint.id, url: url, draining: endpoint.phase == .draining)
+            })
+        if !isFresh, let last = acknowledged[pool], last.routes == routes, now - last.at < .seconds(1) { return }
+        do {
+            let state = try await gateway.route(routes, of: configuration.pools[pool].id)
+            acknowledged[pool] = (routes, now)
+            outstanding[pool] = Dictionary(state.replicas.map { ($0.id, $0.outstanding) }) { first, _ in first }
+            let draining = Set(routes.replicas.filter(\.draining).map(\.id))
+            await actuators[pool].hear(RoutingReport(outstanding: outstanding[pool], stopped: draining))
+        } catch .fenced {
+            lose("the gateway has heard from a later leader")
+        } catch {
+            note("\(error)")
+        }
+    }
+
+    // MARK: - Ticking
+
+    /// Where the grid of scrapes and ticks begins: both happen at whole multiples of their intervals after it.
+    public func start(at instant: Instant) { gridStart = instant }
+
+    /// Whether every pool has as many replicas ready as it should, and the gateway routes to them.
+    public var isReady: Bool {
+        zip(known, acknowledged).allSatisfy { status, routes in
+            guard let status, let routes else { return false }
+            return status.pool.starting == 0 && status.pool.readyReplicas.count == status.pool.target
+                && routes.routes.replicas.count { !$0.draining } == status.pool.target
+        }
+    }
+
+    private func keepTicking(in epoch: Int) async {
+        while isLeading, gridStart == nil { try? await Task.sleep(for: .milliseconds(2)) }
+        guard var scrape = gridStart else { return }
+        let control = configuration.control
+        var tick = scrape + control.tick
+        let hour = TimeSpan.hours(1).nanoseconds
+        while isLeading {
+            let due = min(scrape, tick)
+            await clock.sleep(until: due)
+            guard isLeading else { return }
+            if scrape <= due {
+                await scrapeAll(at: max(scrape, onGrid(scrape)))
+                scrape = next(after: scrape, every: control.scrape)
+            }
+            if tick <= due {
+                let now = onGrid(tick)
+                await self.tick(at: now, in: epoch)
+                if let last = lastTick, last.nanoseconds / hour != (last - control.tick).nanoseconds / hour {
+                    for actuator in actuators { await actuator.closePeriod(at: last) }
+                }
+                tick = next(after: tick, every: control.tick)
+            }
+        }
+    }
+
+    /// A moment of the grid, or the present when that was missed by far: the machine stood still, or was too busy.
+    private func onGrid(_ instant: Instant) -> Instant {
+        let now = clock.now
+        return now - instant > .seconds(2) ? now : instant
+    }
+
+    /// The next moment of the grid that is not over.
+    private func next(after instant: Instant, every interval: TimeSpan) -> Instant {
+        let missed = max(0, (clock.now - instant).nanoseconds / interval.nanoseconds)
+        return instant + interval * max(1, missed)
+    }
+
+    private func scrapeAll(at round: Instant) async {
+        let control = configuration.control
+        let patience = min(.seconds(1), TimeSpan(nanoseconds: control.scrape.nanoseconds / 3))
+        let endpoints = zip(configuration.pools, known).flatMap { pool, status in
+            (status?.endpoints ?? []).map { (pool: pool.id, endpoint: $0) }
+        }
+        async let page = gatewayPage()
+        for reading in await scraper.scrape(endpoints, at: round, patience: patience) {
+            switch reading {
+            case .sample(let sample, let busy):
+                loop.ingest(sample)
+                if let busy, let pool = configuration.pools.firstIndex(where: { $0.id == sample.pool }) {
+                    await actuators[pool].hear(busy: busy, of: sample.replica)
+                }
+            case .failure(let failure, let reason):
+                loop.ingest(failure)
+                note(reason)
+            }
+        }
+        switch await page {
+        case .success(let page):
+            for pool in configuration.pools {
+                do {
+                    loop.ingest(try GatewaySample(gateway: page, pool: pool.id, time: round))
+                } catch {
+                    loop.ingest(ScrapeFailure(pool: pool.id, replica: nil, time: round))
+                    note("\(error)")
+                }
+            }
+        case .failure(let reason):
+            for pool in configuration.pools { loop.ingest(ScrapeFailure(pool: pool.id, replica: nil, time: round)) }
+            note(reason.description)
+        }
+    }
+
+    private func gatewayPage() async -> Result<MetricsPage, LoadError> {
+        do {
+            return .success(try MetricsPage(Array(try await gateway.metrics().utf8)))
+        } catch {
+            return .failure(LoadError("gateway: \(error)"))
+        }
+    }
+
+    private func tick(at now: Instant, in epoch: Int) async {
+        // What is lost and started again in one moment must not stop the journal's time.
+        guard lastTick.map({ now > $0 }) ?? true else { return }
+        for pool in actuators.indices {
+            await route(pool, in: epoch, isFresh: true)
+            if let status = known[pool] {
+                var pool = status.pool
+                pool.time = now
+                loop.ingest(pool)
+            }
+        }
+        guard isLeading else { return }
+        let withheld: Withholding? = !configuration.isActive ? .shadow : isPaused ? .paused : nil
+        var next = loop
+        let record = next.tick(
+            at: now, in: TickContext(epoch: epoch, restarted: isFirstTick, withheld: withheld))
+        do {
+            try lease.whileLeading(in: epoch) { try journal?.append(record, by: next.policy) }
+        } catch let loss as LeaderLease.Loss {
+            return lose("\(loss)")
+        } catch {
+            // What is not written is not done, and the policy has not seen this tick.
+            return note("the journal cannot be written, so nothing is done: \(error)")
+        }
+        (loop, lastTick, isFirstTick) = (next, now, false)
+        ticks = record.sequence
+        keep(record)
+        guard withheld == nil else { return }
+        for target in record.targets { await apply(target, of: record, in: epoch) }
+        for pool in actuators.indices { await carryOn(pool, in: epoch, at: now) }
+    }
+
+    private func apply(_ target: AppliedTarget, of record: ControlRecord, in epoch: Int) async {
+        guard let pool = configuration.pools.firstIndex(where: { $0.id == target.pool }) else { return }
+        let from = known[pool]?.pool.target ?? 0
+        do {
+            try await actuators[pool].apply(target, epoch: epoch, at: record.time)
+            applied.append(AppliedResize(pool: target.pool, time: record.time, from: from, to: target.replicas))
+            await route(pool, in: epoch)
+        } catch .fenced(let other) {
+            lose("the pool has orders of epoch \(other)")
+        } catch {
+            note("pool '\(target.pool)' was not resized to \(target.replicas): \(error)")
+        }
+    }
+
+    private func carryOn(_ pool: Int, in epoch: Int, at now: Instant) async {
+        do {
+            try await actuators[pool].carryOn(epoch: epoch, at: now)
+        } catch {
+            note("pool '\(configuration.pools[pool].id)': \(error)")
+        }
+    }
+
+    private func keep(_ record: ControlRecord) {
+        for pool in record.observation.pools { observations[pool.pool] = pool }
+        guard !record.targets.isEmpty || !record.interventions.isEmpty else { return }
+        decisions.append(record)
+        if decisions.count > Self.keptDecisions { decisions.removeFirst(decisions.count - Self.keptDecisions) }
+    }
+
+    private func note(_ text: String) {
+        // The same trouble again and again is one line.
+        if let last = problems.last, last.text == text {
+            problems[problems.count - 1].time = clock.now
+            return
+        }
+        problems.append(.init(time: clock.now, text: text))
+        if problems.count > Self.keptProblems { problems.removeFirst() }
+    }
+
+    // MARK: - Operators
+
+    /// Decides and journals, and does nothing, until `resume`.
+    public func pause() { isPaused = true }
+    public func resume() { isPaused = false }
+
+    /// Has one replica finish and go; another takes its place.
+    public func drain(_ replica: ReplicaID, of pool: PoolID) async throws(ActuationError) {
+        guard let index = configuration.pools.firstIndex(where: { $0.id == pool }) else {
+            throw .missing("there is no pool '\(pool)'")
+        }
+        guard let epoch = lease.epoch else { throw .refused("another controller leads") }
+        try await actuators[index].drain(replica, epoch: epoch, at: clock.now)
+    }
+
+    public var status: ControllerStatus {
+        let role: ControllerStatus.Role =
+            lease.epoch == nil ? .standby : !configuration.isActive ? .shadow : isPaused ? .paused : .active
+        let file = try? PolicyFile(configuration.policy)
+        return ControllerStatus(
+            version: configuration.version, role: role, epoch: lease.epoch, started: started, time: clock.now,
+            policy: type(of: configuration.policy).name, policyDigest: file?.digest ?? "",
+            journal: "\(configuration.folder)/journal.jsonl", ticks: ticks,
+            pools: known.indices.compactMap(poolStatus), decisions: decisions.reversed().prefix(100).map { $0 },
+            problems: problems.reversed())
+    }
+
+    private func poolStatus(_ pool: Int) -> ControllerStatus.Pool? {
+        guard let status = known[pool] else { return nil }
+        let observation = observations[configuration.pools[pool].id]
+        let paid = status.pool.readyReplicas.count + status.pool.starting + status.pool.draining
+        return ControllerStatus.Pool(
+            status: status.pool, observation: observation,
+            replicas: status.endpoints.map { endpoint in
+                .init(
+                    id: endpoint.id, name: endpoint.name, url: endpoint.url, phase: endpoint.phase.rawValue,
+                    outstanding: outstanding[pool][endpoint.id])
+            },
+            costPerHour: observation?.costPerHour(replicas: paid), problems: status.problems)
+    }
+
+    /// The journal's line of a decision, by its number; `nil` when it has none.
+    ///
+    /// - Throws: `InputError` when the journal cannot be read.
+    public func decision(_ sequence: Int) throws -> String? {
+        try JournalLookup.line(of: sequence, in: "\(configuration.folder)/journal.jsonl")
+    }
+
+    /// Somebody was refused: an operator should know.
+    func noteRefusal(_ text: String) { note(text) }
+}

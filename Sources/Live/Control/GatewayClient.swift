@@ -1,0 +1,107 @@
+import FleetModel
+import Foundation
+import NIOCore
+import NIOPosix
+import Units
+
+/// The controller's side of a gateway's admin interface: which replicas there are, and what the gateway knows of them.
+struct GatewayClient: Sendable {
+    /// A pool as the gateway tells of it.
+    struct Pool: Decodable, Sendable {
+        struct Replica: Decodable, Sendable {
+            var id: ReplicaID
+            var state: String
+            var outstanding: Int
+        }
+        var pool: PoolID
+        var held: Int
+        var replicas: [Replica]
+    }
+
+    /// What the gateway is to route to.
+    struct Routes: Encodable, Hashable, Sendable {
+        struct Replica: Encodable, Hashable, Sendable {
+            var id: ReplicaID
+            var url: String
+            var draining: Bool
+        }
+        var epoch: Int
+        var replicas: [Replica]
+    }
+
+    /// Why the gateway did not do as asked.
+    enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
+        /// It has heard from a later leader.
+        case fenced
+        case refused(status: Int, String)
+        case unreachable(String)
+
+        var description: String {
+            switch self {
+            case .fenced: "the gateway has heard from a later leader"
+            case .refused(let status, let text): "the gateway answered \(status): \(text)"
+            case .unreachable(let reason): "the gateway does not answer: \(reason)"
+            }
+        }
+    }
+
+    let target: LoadTarget
+    /// Sent as a bearer token.
+    let token: String?
+    let group: MultiThreadedEventLoopGroup
+    /// With it the gateway is spoken to by mutual TLS.
+    var tls: TLSMaterial?
+    private let patience = TimeSpan.seconds(1)
+
+    /// Replaces the replicas of a pool.
+    func route(_ routes: Routes, of pool: PoolID) async throws(Failure) -> Pool {
+        guard let body = try? JSONEncoder().encode(routes) else { throw .unreachable("routes that cannot be written") }
+        let answer = try await call(
+            "PUT", "/admin/v1/pools/\(pool.name.urlEncoded)/replicas", body: String(decoding: body, as: UTF8.self))
+        if answer.status == 409 { throw .fenced }
+        guard answer.status == 200 else { throw .refused(status: answer.status, String(answer.body.prefix(300))) }
+        guard let state = try? JSONDecoder().decode(Pool.self, from: Data(answer.body.utf8)) else {
+            throw .refused(status: 200, "an answer that is none of a gateway: \(answer.body.prefix(200))")
+        }
+        return state
+    }
+
+    /// The metrics page.
+    func metrics() async throws(Failure) -> String {
+        let answer = try await call("GET", "/metrics")
+        guard answer.status == 200 else { throw .refused(status: answer.status, String(answer.body.prefix(300))) }
+        return answer.body
+    }
+
+    private func call(_ method: String, _ path: String, body: String? = nil) async throws(Failure) -> PlainCall.Answer {
+        do {
+            return try await PlainCall.send(
+                method, path, to: target, token: token, body: body, on: group.next(), within: patience,
+                tls: tls.map { ($0, .gateway) })
+        } catch {
+            throw .unreachable(error.description)
+        }
+    }
+}
+
+extension PlainCall {
+    /// One call with a body of JSON, or without one.
+    static func send(
+        _ method: String, _ path: String, to target: LoadTarget, token: String? = nil,
+        fields: [String: String] = [:], body: String? = nil, on loop: any EventLoop, within limit: TimeSpan,
+        tls: (material: TLSMaterial, server: PeerRole)? = nil
+    ) async throws(LoadError) -> Answer {
+        var text = "\(method) \(target.path(path)) HTTP/1.1\r\nHost: \(target.authority)\r\nConnection: close\r\n"
+        if let token { text += "Authorization: Bearer \(token)\r\n" }
+        for (name, value) in fields.sorted(by: { $0.key < $1.key }) { text += "\(name): \(value)\r\n" }
+        if body == nil, method != "GET" { text += "Content-Length: 0\r\n" }
+        if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
+        text += "\r\n" + (body ?? "")
+        return try await send(ByteBuffer(string: text), to: try target.address(), on: loop, within: limit, tls: tls)
+    }
+}
+
+extension String {
+    /// As a component of a path.
+    var urlEncoded: String { addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? self }
+}
