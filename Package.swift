@@ -15,7 +15,6 @@ let server = [
     .product(name: "NIOCore", package: "swift-nio"),
     nioPosix,
     .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-    .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "Subprocess", package: "swift-subprocess"),
@@ -144,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "LiveTests",
             dependencies: values + [
-                "Live", "InferenceCore", "Calibration", "Formats", "Store", "tidegate", "tidegate-live", nioPosix,
+                "Live", "InferenceCore", "Calibration", "Formats", "Store", "tidegate", "tidegate-live", nioPosix, yams,
             ],
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),

@@ -35,7 +35,7 @@ ensure_packages() {
 ensure_build_tools() {
     command -v swift >/dev/null || fail "there is no Swift toolchain on the PATH: install Swift 6.2 or later from swift.org"
     if command -v dpkg-query >/dev/null; then
-        ensure_packages git g++ libgsl-dev libsqlite3-dev zlib1g-dev
+        ensure_packages git g++ libgsl-dev libsqlite3-dev zlib1g-dev openssl
     else
         say "No Debian package database here: GSL, SQLite and zlib must be installed with their headers"
     fi

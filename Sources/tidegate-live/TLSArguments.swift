@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 import Live
 
 /// Where a process finds its certificate and whom it trusts.
@@ -23,13 +24,7 @@ struct TLSArguments: ParsableArguments {
     func material(as role: PeerRole, output: EventOutput) throws -> TLSMaterial? {
         guard let tlsCertificate, let tlsKey, let tlsCa else { return nil }
         do throws(TLSMaterial.Problem) {
-            let material = try TLSMaterial(.init(certificate: tlsCertificate, key: tlsKey, authority: tlsCa))
-            guard material.role == role else {
-                throw TLSMaterial.Problem(
-                    file: tlsCertificate, what: "it is the certificate of a \(material.role), and this is a \(role)",
-                    remedy: "use the file \(role).pem that 'tidegate init-ca' makes")
-            }
-            return material
+            return try TLSMaterial(TLSFileNames(certificate: tlsCertificate, key: tlsKey, authority: tlsCa), as: role)
         } catch {
             output.alert("\(error)")
             throw ExitCode(ofReading: error.file)

@@ -58,9 +58,9 @@ struct TestWorker: Sendable {
 
     static func start(
         _ loop: EngineLoop, _ model: ServedModel, _ serverLimits: ServerLimits = ServerLimits(),
-        startsEngine: Bool = true
+        configuration: WorkerServer.Configuration = .init(), startsEngine: Bool = true
     ) async throws -> TestWorker {
-        var configuration = WorkerServer.Configuration()
+        var configuration = configuration
         configuration.limits = serverLimits
         configuration.version = "test"
         let (ports, continuation) = AsyncStream<Int>.makeStream()

@@ -11,6 +11,8 @@ public struct ControllerSettings: Hashable, Sendable {
     public var clusterLease: String?
     /// A file with the token that the gateway's admin interface wants; `nil` where it wants none.
     public var gatewayTokenFile: String?
+    /// Mutual TLS with the gateway's admin interface and with the workers of a cluster.
+    public var tls: TLSFileNames?
 
     public init() {}
 }

@@ -47,8 +47,27 @@ public struct GatewaySettings: Hashable, Sendable {
     /// Names beside a pool's own, and what its workers call the model.
     public var models: [PoolID: ModelNames] = [:]
     public var log = Log.requests
+    /// Mutual TLS with the controller and with workers.
+    public var tls: TLSFileNames?
+    /// Whether clients are served by TLS too, with the same certificate. They show none: their key says who they are.
+    public var servesClientsByTLS = false
 
     public init() {}
+}
+
+/// Where a part of the live plane finds its certificate and whom it trusts.
+public struct TLSFileNames: Hashable, Sendable {
+    /// PEM, with the part's role in it.
+    public var certificate: String
+    public var key: String
+    /// PEM of the authority of the other parts.
+    public var authority: String
+
+    public init(certificate: String, key: String, authority: String) {
+        self.certificate = certificate
+        self.key = key
+        self.authority = authority
+    }
 }
 
 /// The names of a pool's model.

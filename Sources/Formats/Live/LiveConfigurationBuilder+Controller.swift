@@ -9,6 +9,7 @@ extension LiveConfigurationBuilder {
         settings.lease = map.optional("lease", .positiveDuration, default: settings.lease)
         settings.clusterLease = map.optional("cluster_lease", .text)
         settings.gatewayTokenFile = map.optional("gateway_token_file", .text).map(beside)
+        settings.tls = map.map("tls", readTLS)
         return settings
     }
 

@@ -21,8 +21,24 @@ extension LiveConfigurationBuilder {
             }
         }
         settings.ejection = map.map("ejection", readEjection) ?? settings.ejection
+        settings.tls = map.map("tls", readTLS)
+        settings.servesClientsByTLS = map.choice("clients", [("plain", false), ("tls", true)], default: false)
+        if settings.servesClientsByTLS, map.node("tls") == nil {
+            file.error(
+                map.position(of: "clients"), "clients are to be served by TLS, and there is no section 'tls'",
+                fix: "write 'tls: {certificate: …, key: …, ca: …}' too; tidegate init-ca makes the files")
+        }
         settings.models = map.map("models") { readModels($0, pools: pools) } ?? [:]
         return settings
+    }
+
+    /// Reads the files of a part's certificate.
+    func readTLS(_ map: MapReader) -> TLSFileNames? {
+        let certificate = map.required("certificate", .text, example: "tls/gateway.pem")
+        let key = map.required("key", .text, example: "tls/gateway.key")
+        let authority = map.required("ca", .text, example: "tls/ca.pem")
+        guard let certificate, let key, let authority else { return nil }
+        return TLSFileNames(certificate: beside(certificate), key: beside(key), authority: beside(authority))
     }
 
     private func readLimits(_ map: MapReader) -> GatewayLimits {

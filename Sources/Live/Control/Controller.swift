@@ -28,6 +28,8 @@ public actor Controller {
         /// The gateway's admin interface, and the token that it wants.
         public var gateway: LoadTarget
         public var gatewayToken: String?
+        /// For the gateway's admin interface, and for replicas with an `https` URL.
+        public var tls: TLSMaterial?
         public var lease = TimeSpan.seconds(10)
         public var version = "0"
         /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
@@ -98,8 +100,10 @@ public actor Controller {
         self.configuration = configuration
         self.actuators = actuators
         self.clock = clock
-        scraper = MetricsScraper(group: group)
-        gateway = GatewayClient(target: configuration.gateway, token: configuration.gatewayToken, group: group)
+        scraper = MetricsScraper(group: group, tls: configuration.tls)
+        gateway = GatewayClient(
+            target: configuration.gateway, token: configuration.gatewayToken, group: group,
+            tls: configuration.tls)
         if let leadership {
             lease = .cluster(leadership)
         } else {

@@ -29,6 +29,7 @@ public struct ControllerService: Sendable {
         settings = configuration.controller
         tokens = configuration.adminTokens
         let logger = Logger(label: "tidegate.controller")
+        let tls = try Self.material(configuration.controller.tls)
         var actuators: [any PoolActuator] = []
         var locals: [LocalPool] = []
         var clusters: [KubernetesActuator] = []
@@ -48,6 +49,7 @@ public struct ControllerService: Sendable {
                 var settings = KubernetesActuator.Configuration(
                     pool: pool.id, workload: ScaledWorkload(resource: resource, name: name), port: port)
                 settings.drainDeadline = pool.drainDeadline
+                settings.isTLS = tls != nil
                 settings.offerings = [Self.offering(of: pool, in: scenario)]
                 let cluster = KubernetesActuator(try Self.access(), configuration: settings)
                 clusters.append(cluster)
@@ -61,7 +63,7 @@ public struct ControllerService: Sendable {
             folder: "\(configuration.stateFolder)/controller", origin: origin, isActive: isActive,
             gateway: try Self.target(configuration.gateway.admin),
             gatewayToken: try configuration.controller.gatewayTokenFile.map(Self.token))
-        (own.lease, own.version) = (configuration.controller.lease, version)
+        (own.lease, own.version, own.tls) = (configuration.controller.lease, version, tls)
         var leadership: KubernetesLeadership?
         if let lease = configuration.controller.clusterLease {
             let identity = "\(ProcessInfo.processInfo.hostName)-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
@@ -125,6 +127,11 @@ public struct ControllerService: Sendable {
 
     private static func target(_ address: ListenAddress) throws(FleetError) -> LoadTarget {
         do { return try LoadTarget("http://\(address)") } catch { throw FleetError("\(error)") }
+    }
+
+    private static func material(_ files: TLSFileNames?) throws(FleetError) -> TLSMaterial? {
+        guard let files else { return nil }
+        do { return try TLSMaterial(files, as: .controller) } catch { throw FleetError("\(error)") }
     }
 
     /// A secret from its file.

@@ -49,6 +49,8 @@ struct GatewayClient: Sendable {
     /// Sent as a bearer token.
     let token: String?
     let group: MultiThreadedEventLoopGroup
+    /// With it the gateway is spoken to by mutual TLS.
+    var tls: TLSMaterial?
     private let patience = TimeSpan.seconds(1)
 
     /// Replaces the replicas of a pool.
@@ -74,7 +76,8 @@ struct GatewayClient: Sendable {
     private func call(_ method: String, _ path: String, body: String? = nil) async throws(Failure) -> PlainCall.Answer {
         do {
             return try await PlainCall.send(
-                method, path, to: target, token: token, body: body, on: group.next(), within: patience)
+                method, path, to: target, token: token, body: body, on: group.next(), within: patience,
+                tls: tls.map { ($0, .gateway) })
         } catch {
             throw .unreachable(error.description)
         }
@@ -85,7 +88,8 @@ extension PlainCall {
     /// One call with a body of JSON, or without one.
     static func send(
         _ method: String, _ path: String, to target: LoadTarget, token: String? = nil,
-        fields: [String: String] = [:], body: String? = nil, on loop: any EventLoop, within limit: TimeSpan
+        fields: [String: String] = [:], body: String? = nil, on loop: any EventLoop, within limit: TimeSpan,
+        tls: (material: TLSMaterial, server: PeerRole)? = nil
     ) async throws(LoadError) -> Answer {
         var text = "\(method) \(target.path(path)) HTTP/1.1\r\nHost: \(target.authority)\r\nConnection: close\r\n"
         if let token { text += "Authorization: Bearer \(token)\r\n" }
@@ -93,7 +97,7 @@ extension PlainCall {
         if body == nil, method != "GET" { text += "Content-Length: 0\r\n" }
         if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
         text += "\r\n" + (body ?? "")
-        return try await send(ByteBuffer(string: text), to: try target.address(), on: loop, within: limit)
+        return try await send(ByteBuffer(string: text), to: try target.address(), on: loop, within: limit, tls: tls)
     }
 }
 

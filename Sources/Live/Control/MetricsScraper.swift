@@ -7,6 +7,8 @@ import Units
 /// Reads the metrics pages of replicas, all at the same time.
 struct MetricsScraper: Sendable {
     let group: MultiThreadedEventLoopGroup
+    /// For replicas with an `https` URL.
+    var tls: TLSMaterial?
 
     /// What a page gave.
     enum Reading: Sendable {
@@ -44,8 +46,12 @@ struct MetricsScraper: Sendable {
         }
         guard let url = endpoint.url else { return failure("it has no address") }
         do {
+            let isTLS = url.hasPrefix("https://")
+            if isTLS, tls == nil { return failure("it wants TLS, and the section 'controller' has no 'tls'") }
+            let target = try LoadTarget(isTLS ? "http://" + url.dropFirst(8) : url)
             let answer = try await PlainCall.send(
-                "GET", "/metrics", to: try LoadTarget(url), on: group.next(), within: patience)
+                "GET", "/metrics", to: target, on: group.next(), within: patience,
+                tls: isTLS ? tls.map { ($0, .worker) } : nil)
             guard answer.status == 200 else { return failure("its metrics page answers \(answer.status)") }
             let page = try MetricsPage(Array(answer.body.utf8))
             return .sample(

@@ -14,6 +14,8 @@ final class GatewayCore: Sendable {
     let salts: CacheSalts
     let keys: TenantKeys
     let log: GatewayLog
+    /// For who connects to the admin listener, and for replicas with an `https` URL.
+    let tls: TLSMaterial?
     private let poolsByModel: [String: Int]
     private let tenantsByName: [String: Int]
     private let classesByName: [String: Int]
@@ -24,8 +26,11 @@ final class GatewayCore: Sendable {
     private let ledger: LedgerQueue
     private let loops: Mutex<[GatewayLoopHandle]>
 
-    init(_ configuration: GatewayConfiguration, ledger store: UsageLedger, salts: CacheSalts) throws(StoreError) {
+    init(
+        _ configuration: GatewayConfiguration, ledger store: UsageLedger, salts: CacheSalts, tls: TLSMaterial? = nil
+    ) throws(StoreError) {
         self.configuration = configuration
+        self.tls = tls
         self.salts = salts
         boot = hexadecimal(UInt64(WallTime.seconds), digits: 8) + hexadecimal(.random(in: 0 ... .max), digits: 8)
         keys = TenantKeys(configuration.tenants)
@@ -56,6 +61,11 @@ final class GatewayCore: Sendable {
     }
 
     static func day(of wall: Instant) -> Int { Int(wall.nanoseconds / 86_400_000_000_000) }
+
+    /// A peer was not let in, or did not let us in.
+    func refused(_ refusal: PeerRefusal, _ peer: SocketAddress?, by side: String) {
+        log.event("refused peer", ["side": side, "peer": peer?.description, "reason": refusal.description])
+    }
 
     func start(on loops: [GatewayLoopHandle]) {
         self.loops.withLock { $0 = loops }

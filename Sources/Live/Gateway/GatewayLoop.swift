@@ -49,7 +49,8 @@ final class GatewayLoop {
         if let known = upstreams[key] { return known }
         let made = UpstreamPool(
             assignment, pool: pool, on: eventLoop, connectTimeout: core.configuration.settings.ejection.connect,
-            meter: meter)
+            meter: meter, tls: core.tls
+        ) { [core] in core.refused($0, $1, by: "replica") }
         upstreams[key] = made
         return made
     }

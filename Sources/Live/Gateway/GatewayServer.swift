@@ -48,6 +48,7 @@ public final class GatewayServer: Sendable {
     ) throws(GatewayStartError) {
         let folder = configuration.stateFolder
         self.onListening = onListening
+        let tls = try Self.material(configuration.settings.tls)
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
@@ -59,12 +60,22 @@ public final class GatewayServer: Sendable {
             ledger = try UsageLedger(path: "\(folder)/ledger.sqlite")
             let secret = try SaltFile(folder: folder).readOrMake()
             core = try GatewayCore(
-                configuration, ledger: ledger, salts: CacheSalts(secret: secret, tenants: configuration.tenants))
+                configuration, ledger: ledger, salts: CacheSalts(secret: secret, tenants: configuration.tenants),
+                tls: tls)
             registry = try ReplicaRegistry(core, folder: folder)
         } catch {
             throw GatewayStartError("\(error)")
         }
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.settings.threads)
+    }
+
+    private static func material(_ files: TLSFileNames?) throws(GatewayStartError) -> TLSMaterial? {
+        guard let files else { return nil }
+        do throws(TLSMaterial.Problem) {
+            return try TLSMaterial(files, as: .gateway)
+        } catch {
+            throw GatewayStartError("\(error)")
+        }
     }
 
     /// Serves until a drain has ended.
@@ -156,6 +167,7 @@ public final class GatewayServer: Sendable {
     private func listen(_ address: ListenAddress, _ handles: [GatewayLoopHandle]) async throws -> any Channel {
         let limits = core.configuration.settings.limits
         let slots = ConnectionSlots(limits.connections)
+        let tls = core.configuration.settings.servesClientsByTLS ? core.tls : nil
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -168,6 +180,7 @@ public final class GatewayServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handle = handles.first { $0.eventLoop === channel.eventLoop }!
+                    if let tls { try channel.pipeline.syncOperations.addTLSServer(tls) }
                     try GatewayPipeline.add(to: channel, loop: handle.loop.value, limits: limits)
                     slots.take(channel)
                 }
@@ -181,11 +194,7 @@ public final class GatewayServer: Sendable {
         let address = core.configuration.settings.admin
         let app = Application(
             responder: AdminResponder(core: core, registry: registry),
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: .seconds(60),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))),
+            server: adminServer(),
             configuration: .init(
                 address: .hostname(address.host, port: address.port), serverName: "tidegate", backlog: 256,
                 availableConnectionsDelegate: .maximum(256, logger: logger)),
@@ -193,6 +202,22 @@ public final class GatewayServer: Sendable {
         var services = ServiceGroupConfiguration(services: [app], logger: logger)
         services.maximumGracefulShutdownDuration = .seconds(2)
         return ServiceGroup(configuration: services)
+    }
+}
+
+extension GatewayServer {
+    /// With TLS, controllers alone: what an operator does goes through one.
+    private func adminServer() -> HTTPServerBuilder {
+        let http = HTTP1Channel.Configuration(
+            idleTimeout: .seconds(60),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))
+        guard let tls = core.tls else { return .http1(configuration: http) }
+        return HTTPServerBuilder { [core] responder in
+            MutualTLSChannel(
+                base: HTTP1Channel(responder: responder, configuration: http), material: tls, allowed: [.controller]
+            ) { core.refused($0, $1, by: "admin") }
+        }
     }
 }
 

@@ -19,8 +19,8 @@ public actor KubernetesActuator: PoolActuator {
         public var offerings: [OfferingObservation] = []
         /// How long victims may take to become empty. Then the count is lowered all the same, and the pod's own grace begins.
         public var drainDeadline = TimeSpan.seconds(30)
-        /// How long gateways may take to see that a victim drains.
-        public var routingLead = TimeSpan.seconds(2)
+        /// How old the count may be that `status` tells. Orders are given on what is read then.
+        public var refresh = TimeSpan.seconds(1)
 
         public init(pool: PoolID, workload: ScaledWorkload, port: Int) {
             self.pool = pool
@@ -31,28 +31,27 @@ public actor KubernetesActuator: PoolActuator {
 
     let configuration: Configuration
     let client: APIServerClient
-    /// Requests in a replica's hands; `nil` when nobody knows.
-    let outstanding: @Sendable (ReplicaID) -> Int?
     private let path: String
+    /// As the gateway told it last; `nil` without one.
+    private var routing: RoutingReport?
     private var watch: PodWatch?
     /// When each victim was first seen marked, by the clock of whoever calls: a later order must not prolong a drain.
     private var drainingSince: [ReplicaID: Instant] = [:]
     private var reachedGeneration = 0
+    /// What `status` last read, and when, by the monotonic clock.
+    private var lastSeen: (result: Result<Seen, ActuationError>, at: Instant)?
 
-    public init(
-        _ access: ClusterAccess, configuration: Configuration,
-        outstanding: @escaping @Sendable (ReplicaID) -> Int? = { _ in nil }
-    ) {
-        self.init(APIServerClient(access), configuration: configuration, outstanding: outstanding)
+    public init(_ access: ClusterAccess, configuration: Configuration) {
+        // A tick waits for the answer, so it is better late by one tick than by three.
+        var limits = APIServerClient.Limits()
+        limits.attempt = .seconds(2)
+        limits.call = .seconds(5)
+        self.init(APIServerClient(access, limits: limits), configuration: configuration)
     }
 
-    init(
-        _ client: APIServerClient, configuration: Configuration,
-        outstanding: @escaping @Sendable (ReplicaID) -> Int? = { _ in nil }
-    ) {
+    init(_ client: APIServerClient, configuration: Configuration) {
         self.client = client
         self.configuration = configuration
-        self.outstanding = outstanding
         path = configuration.workload.path(in: client.access.namespace)
     }
 
@@ -69,7 +68,27 @@ public actor KubernetesActuator: PoolActuator {
         }
     }
 
+    public func hear(_ routing: RoutingReport) async { self.routing = routing }
+
     // MARK: - Orders
+
+    /// Writes the new leader's epoch to the order that is there, so that its predecessor is refused from now on.
+    public func begin(epoch: Int) async throws {
+        for _ in 1...5 {
+            let seen = try await read()
+            guard var order = seen.order, order.epoch != epoch else { return }
+            guard order.epoch < epoch else { throw ActuationError.fenced(epoch: order.epoch) }
+            order.epoch = epoch
+            do {
+                try await annotate(order, of: seen.resourceVersion)
+                return
+            } catch .conflict {
+                continue
+            } catch {
+                throw ActuationError(error)
+            }
+        }
+    }
 
     public func apply(_ target: AppliedTarget, epoch: Int, at now: Instant) async throws(ActuationError) {
         precondition(target.pool == configuration.pool, "an order for \(target.pool) given to \(configuration.pool)")
@@ -104,7 +123,15 @@ public actor KubernetesActuator: PoolActuator {
             guard seen.replicas == level else { throw .conflict(foreignLevel: seen.replicas) }
             if let held = seen.order, held.epoch > epoch { throw .fenced(epoch: held.epoch) }
         }
-        try await mark([], among: try await pods(of: seen, areFresh: true))
+        try await pardon(try await pods(of: seen, areFresh: true).filter { !$0.isTerminating })
+    }
+
+    public func drain(_ replica: ReplicaID, epoch: Int, at now: Instant) async throws(ActuationError) {
+        let seen = try await read()
+        if let order = seen.order, order.epoch > epoch { throw .fenced(epoch: order.epoch) }
+        guard let pod = try await pods(of: seen, areFresh: true).first(where: { $0.id == replica && !$0.isTerminating })
+        else { throw .missing("pool '\(configuration.pool)' has no replica \(replica)") }
+        if pod.mark == nil { try await mark(pod, as: .drain) }
     }
 
     /// Writes an order to the object, after a check of what is there.
@@ -137,16 +164,18 @@ public actor KubernetesActuator: PoolActuator {
 
     /// Does of an order what can be done now.
     private func carryOut(_ seen: Seen, epoch: Int, at now: Instant) async throws(ActuationError) {
-        guard let order = seen.order, order.before != nil else { return try await pardon(seen) }
-        guard order.epoch <= epoch else { throw .fenced(epoch: order.epoch) }
+        if let order = seen.order, order.epoch > epoch { throw .fenced(epoch: order.epoch) }
+        guard let order = seen.order, order.before != nil else { return try await tidy(seen, at: now) }
         var version = seen.resourceVersion
         if seen.replicas != order.replicas {
             let alive = try await pods(of: seen, areFresh: true).filter { !$0.isTerminating }
             let chosen = victims(
                 among: alive, count: order.replicas < seen.replicas ? alive.count - order.replicas : 0,
-                followsDeletionCost: configuration.workload.followsDeletionCost, outstanding: outstanding)
-            try await mark(chosen, among: alive)
-            guard areDrained(chosen, at: now) else { return }
+                followsDeletionCost: configuration.workload.followsDeletionCost,
+                outstanding: { routing?.outstanding[$0] })
+            for pod in chosen where pod.mark != .scaleIn { try await mark(pod, as: .scaleIn) }
+            try await pardon(alive.filter { !chosen.contains($0) })
+            guard drained(chosen, at: now).count == chosen.count else { return }
             version = try await setReplicas(order.replicas, seen)
         }
         var done = order
@@ -160,25 +189,25 @@ public actor KubernetesActuator: PoolActuator {
         }
     }
 
-    /// Lets victims serve again that the cluster has spared: another pod fell ill, and was removed in their place.
-    private func pardon(_ seen: Seen) async throws(ActuationError) {
-        drainingSince = [:]
+    /// While no order is under way: ends what operators drain, and lets victims serve again that the cluster has spared
+    /// because another pod fell ill and was removed in their place.
+    private func tidy(_ seen: Seen, at now: Instant) async throws(ActuationError) {
         guard let watch, let known = try? await watch.pods() else { return }
         let alive = Self.poolPods(known).filter { !$0.isTerminating }
+        let drains = alive.filter { $0.mark == .drain }
+        for pod in drained(drains, at: now) { try await evict(pod) }
         // While there are more pods than the count, the cluster has not yet chosen.
-        guard alive.count <= seen.replicas, alive.contains(where: \.isVictim) else { return }
-        try await mark([], among: alive)
+        if alive.count <= seen.replicas { try await pardon(alive) }
     }
 
-    /// Whether the count may be lowered: every victim is empty, or has had its time.
-    private func areDrained(_ victims: [PoolPod], at now: Instant) -> Bool {
+    /// Those of the marked pods that may go: they are empty, or have had their time.
+    private func drained(_ marked: [PoolPod], at now: Instant) -> [PoolPod] {
         let known = drainingSince
-        drainingSince = Dictionary(uniqueKeysWithValues: victims.map { ($0.id, known[$0.id] ?? now) })
-        return victims.allSatisfy { pod in
-            // One that never served holds nothing. Of the others, routers must have had time to see the mark.
-            let elapsed = now - drainingSince[pod.id]!
-            return !pod.isReady || elapsed >= configuration.drainDeadline
-                || (elapsed >= configuration.routingLead && outstanding(pod.id) == 0)
+        drainingSince = Dictionary(uniqueKeysWithValues: marked.map { ($0.id, known[$0.id] ?? now) })
+        return marked.filter { pod in
+            // One that never served holds nothing. Of the others, the gateway must have stopped sending there first.
+            !pod.isReady || now - drainingSince[pod.id]! >= configuration.drainDeadline
+                || (routing.map { $0.stopped.contains(pod.id) && $0.outstanding[pod.id] == 0 } ?? false)
         }
     }
 
@@ -192,6 +221,7 @@ public actor KubernetesActuator: PoolActuator {
             WorkloadOrder.generationKey: nil, WorkloadOrder.epochKey: nil, WorkloadOrder.replicasKey: nil,
             WorkloadOrder.beforeKey: nil,
         ]
+        lastSeen = nil
         let patch = AnnotationPatch(
             metadata: .init(resourceVersion: version, annotations: order?.annotations ?? removed))
         return try await client.patch(path, patch, as: KubernetesObject.self).metadata.resourceVersion
@@ -213,6 +243,7 @@ public actor KubernetesActuator: PoolActuator {
         scale.status = nil
         for _ in 1...5 {
             do {
+                lastSeen = nil
                 return try await client.put(path + "/scale", scale).metadata.resourceVersion
             } catch .conflict {
                 // A controller that counts its pods writes the object too. Only another count or another order is news.
@@ -228,24 +259,39 @@ public actor KubernetesActuator: PoolActuator {
         throw .unreachable("409, \(configuration.workload.name) keeps changing faster than it can be written")
     }
 
-    /// Makes the victims, and no other pod, known as such.
-    private func mark(_ victims: [PoolPod], among pods: [PoolPod]) async throws(ActuationError) {
-        for pod in pods {
-            let isChosen = victims.contains { $0.id == pod.id }
-            guard isChosen != pod.isVictim else { continue }
-            let annotations: [String: String?] = [
-                PoolPod.victimKey: isChosen ? "true" : nil, PoolPod.costKey: isChosen ? PoolPod.victimCost : nil,
-            ]
-            let podPath = "/api/v1/namespaces/\(client.access.namespace)/pods/\(pod.name)"
-            do {
-                _ = try await client.patch(
-                    podPath, AnnotationPatch(metadata: .init(annotations: annotations)), as: KubernetesObject.self)
-            } catch .notFound {
-                // Gone by itself.
-            } catch {
-                throw ActuationError(error)
-            }
+    /// Takes a scale-in's marks from pods that are to live.
+    private func pardon(_ pods: [PoolPod]) async throws(ActuationError) {
+        for pod in pods where pod.mark == .scaleIn { try await mark(pod, as: nil) }
+    }
+
+    private func mark(_ pod: PoolPod, as mark: PoolPod.Mark?) async throws(ActuationError) {
+        let patch = AnnotationPatch(
+            metadata: .init(annotations: [
+                PoolPod.victimKey: mark?.rawValue, PoolPod.costKey: mark == nil ? nil : PoolPod.victimCost,
+            ]))
+        do {
+            let changed = try await client.patch(path(of: pod), patch, as: KubernetesPod.self)
+            await watch?.changed(changed)
+        } catch .notFound {
+            // Gone by itself.
+        } catch {
+            throw ActuationError(error)
         }
+    }
+
+    /// Has a pod deleted, unless a PodDisruptionBudget forbids it now: then the next tick asks again.
+    private func evict(_ pod: PoolPod) async throws(ActuationError) {
+        do {
+            _ = try await client.post(
+                path(of: pod) + "/eviction", KubernetesEviction(metadata: ObjectMeta(name: pod.name)))
+        } catch .notFound {
+        } catch {
+            throw ActuationError(error)
+        }
+    }
+
+    private func path(of pod: PoolPod) -> String {
+        "/api/v1/namespaces/\(client.access.namespace)/pods/\(pod.name)"
     }
 
     // MARK: - Reading
@@ -272,11 +318,13 @@ public actor KubernetesActuator: PoolActuator {
                 guard object.metadata.resourceVersion == scale.metadata.resourceVersion else { continue }
                 if watch == nil, let selector = scale.status?.selector, !selector.isEmpty {
                     // A Deployment's selector can never change.
-                    watch = PodWatch(client, selector: selector)
+                    watch = PodWatch(client, selector: selector, refresh: configuration.refresh)
                 }
-                return Seen(
+                let seen = Seen(
                     scale: scale, order: try WorkloadOrder(object.metadata.annotations ?? [:]),
                     resourceVersion: scale.metadata.resourceVersion)
+                lastSeen = (.success(seen), MonotonicTime.now)
+                return seen
             }
         } catch let error as APIServerError {
             throw ActuationError(error)
@@ -303,8 +351,19 @@ public actor KubernetesActuator: PoolActuator {
         table.numbered.compactMap { PoolPod($0.id, $0.pod) }
     }
 
+    /// What `read` said a moment ago: `status` is asked many times a second.
+    private func recent() async throws(ActuationError) -> Seen {
+        if let lastSeen, MonotonicTime.now - lastSeen.at < configuration.refresh { return try lastSeen.result.get() }
+        do throws(ActuationError) {
+            return try await read()
+        } catch {
+            lastSeen = (.failure(error), MonotonicTime.now)
+            throw error
+        }
+    }
+
     public func status(at now: Instant) async throws(ActuationError) -> ActuatorStatus {
-        let seen = try await read()
+        let seen = try await recent()
         let pods = try await pods(of: seen)
         let alive = pods.filter { !$0.isTerminating }
         let ready = pods.filter { $0.phase == .ready }

@@ -1,6 +1,7 @@
 /// The parts of Kubernetes' objects that are read or written here. Members that are not named are neither.
 ///
-/// - Source: Kubernetes API reference 1.37: ObjectMeta v1, Scale autoscaling/v1, Pod v1, Lease coordination.k8s.io/v1, Status.
+/// - Source: Kubernetes API reference 1.37: ObjectMeta v1, Scale autoscaling/v1, Pod v1, Lease coordination.k8s.io/v1,
+///   Eviction policy/v1, Status.
 struct ObjectMeta: Codable, Hashable, Sendable {
     var name: String?
     var namespace: String?
@@ -101,4 +102,11 @@ struct KubernetesLease: Codable, Hashable, Sendable {
     var kind = "Lease"
     var metadata: ObjectMeta
     var spec: Spec
+}
+
+/// Asks for a pod's deletion under the rules of PodDisruptionBudgets. Answered by a Status, of which nothing is read.
+struct KubernetesEviction: Codable, Hashable, Sendable {
+    var apiVersion: String? = "policy/v1"
+    var kind: String? = "Eviction"
+    var metadata: ObjectMeta?
 }

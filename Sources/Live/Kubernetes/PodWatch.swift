@@ -11,6 +11,9 @@ actor PodWatch {
     private let selector: String
     /// A watch that has been silent for longer is not trusted: the pods are listed instead.
     private let patience: TimeSpan
+    /// The same while nobody runs the watch.
+    private let refresh: TimeSpan
+    private var isRunning = false
     private var table = PodTable()
     /// When something was last heard of the pods; `nil` before the first list.
     private var heard: Instant?
@@ -18,10 +21,13 @@ actor PodWatch {
     private(set) var lists = 0
     private var events = 0
 
-    init(_ client: APIServerClient, selector: String, patience: TimeSpan = .seconds(30)) {
+    init(
+        _ client: APIServerClient, selector: String, patience: TimeSpan = .seconds(30), refresh: TimeSpan = .seconds(1)
+    ) {
         self.client = client
         self.selector = selector
         self.patience = patience
+        self.refresh = refresh
         path = "/api/v1/namespaces/\(client.access.namespace)/pods"
     }
 
@@ -29,7 +35,7 @@ actor PodWatch {
     ///
     /// - Throws: When they have to be listed and cannot be.
     func pods() async throws(APIServerError) -> PodTable {
-        if let heard, MonotonicTime.now - heard <= patience { return table }
+        if let heard, MonotonicTime.now - heard < (isRunning ? patience : refresh) { return table }
         try await list()
         return table
     }
@@ -40,8 +46,13 @@ actor PodWatch {
         return table
     }
 
+    /// Takes a pod as it was just written: its event is still on its way.
+    func changed(_ pod: KubernetesPod) { table.apply(.changed(pod)) }
+
     /// Watches until the task is cancelled.
     func run() async {
+        isRunning = true
+        defer { isRunning = false }
         var backoff = Backoff(first: .milliseconds(200), longest: .seconds(10))
         var generator = SystemRandomNumberGenerator()
         while !Task.isCancelled {
@@ -65,7 +76,7 @@ actor PodWatch {
         // Servers end a watch after a while of their own choice; asked for five minutes they end it in order.
         let query =
             "?watch=1&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=\(table.resourceVersion)"
-            + "&labelSelector=\(escaped(selector))"
+            + "&labelSelector=\(selector.urlEncoded)"
         try await client.watch(path + query, within: .seconds(330)) { line throws(APIServerError) in
             let (event, version) = try PodTable.Event.read(line)
             if case .failed(let error) = event { throw error }
@@ -98,8 +109,8 @@ actor PodWatch {
         var next: String?
         let eventsBefore = events
         repeat {
-            var query = "?limit=500&labelSelector=\(escaped(selector))"
-            if let next { query += "&continue=\(escaped(next))" }
+            var query = "?limit=500&labelSelector=\(selector.urlEncoded)"
+            if let next { query += "&continue=\(next.urlEncoded)" }
             let page = try await client.get(path + query, as: KubernetesPodList.self)
             items += page.items
             next = page.metadata.continue.flatMap { $0.isEmpty ? nil : $0 }
@@ -111,19 +122,4 @@ actor PodWatch {
         heard = MonotonicTime.now
         lists += 1
     }
-}
-
-/// A text as a value in a query.
-func escaped(_ text: String) -> String {
-    var escaped = ""
-    for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            escaped.unicodeScalars.append(Unicode.Scalar(byte))
-        default: escaped += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }
-    }
-    return escaped
 }

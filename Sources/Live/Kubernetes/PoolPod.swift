@@ -8,16 +8,23 @@ struct PoolPod: Hashable, Sendable {
     /// - Source: Kubernetes documentation, "ReplicaSet", *Pod deletion cost*: `controller.kubernetes.io/pod-deletion-cost`,
     ///   -2147483648 to 2147483647, stable from 1.22 as beta.
     static let costKey = "controller.kubernetes.io/pod-deletion-cost"
-    /// Written with the cost, so that a cost that someone else set is not taken for ours.
+    /// Written with the cost, so that a cost that someone else set is not taken for ours. Its value says what for.
     static let victimKey = "tidegate.dev/victim"
     static let victimCost = "-2147483647"
+
+    enum Mark: String, Hashable, Sendable {
+        case scaleIn = "scale-in"
+        /// An operator has it go; the ReplicaSet puts another in its place.
+        case drain
+    }
 
     var id: ReplicaID
     var name: String
     var address: String?
     var node: String?
     var isReady: Bool
-    var isVictim: Bool
+    /// Why it gets nothing new, while it has not been deleted.
+    var mark: Mark?
     /// Deleted, with its grace under way.
     var isTerminating: Bool
     var problem: String?
@@ -30,12 +37,13 @@ struct PoolPod: Hashable, Sendable {
         address = pod.status?.podIP.flatMap { $0.isEmpty ? nil : $0 }
         node = pod.spec?.nodeName
         isReady = pod.status?.conditions?.contains { $0.type == "Ready" && $0.status == "True" } ?? false
-        isVictim = pod.metadata.annotations?[Self.victimKey] != nil
+        // A value that is not known is one that a later version wrote: it drains all the same.
+        mark = pod.metadata.annotations?[Self.victimKey].map { Mark(rawValue: $0) ?? .scaleIn }
         isTerminating = pod.metadata.deletionTimestamp != nil
         problem = Self.problem(of: pod)
     }
 
-    var phase: ReplicaEndpoint.Phase { isVictim || isTerminating ? .draining : isReady ? .ready : .starting }
+    var phase: ReplicaEndpoint.Phase { mark != nil || isTerminating ? .draining : isReady ? .ready : .starting }
 
     /// Whether the cluster has no machine for it now.
     var isUnschedulable: Bool { problem?.hasPrefix("no node") ?? false }
@@ -78,8 +86,8 @@ func victims(
     var chosen: [PoolPod] = []
     var rest = pods
     while chosen.count < count, !rest.isEmpty {
-        let preferred =
-            rest.contains { !$0.isReady } ? rest : rest.filter(\.isVictim).isEmpty ? rest : rest.filter(\.isVictim)
+        let marked = rest.filter { $0.mark != nil }
+        let preferred = marked.isEmpty || rest.contains { !$0.isReady } ? rest : marked
         let candidates = preferred.map { pod in
             VictimCandidate(
                 replica: pod.id, isStarting: !pod.isReady, outstanding: outstanding(pod.id) ?? 0,

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Units
 
@@ -43,8 +44,8 @@ public struct DevelopmentAuthority: Sendable {
     }
 
     /// The files of a role.
-    public func files(of role: PeerRole) -> TLSMaterial.Files {
-        TLSMaterial.Files(
+    public func files(of role: PeerRole) -> TLSFileNames {
+        TLSFileNames(
             certificate: "\(folder)/\(role).pem", key: "\(folder)/\(role).key", authority: "\(folder)/ca.pem")
     }
 
@@ -81,7 +82,8 @@ public struct DevelopmentAuthority: Sendable {
                 + ["-keyout", "\(scratch)/ca.key", "-out", "\(scratch)/ca.pem"])
     }
 
-    private func makeCertificate(of role: PeerRole, in scratch: String) async throws(Failure) {
+    /// Makes a key and a certificate that the authority in `scratch` signs.
+    func makeCertificate(of role: PeerRole, in scratch: String, days: Int? = nil) async throws(Failure) {
         let base = "\(scratch)/\(role)"
         try await openssl(
             "the key of the \(role)",
@@ -106,10 +108,8 @@ public struct DevelopmentAuthority: Sendable {
         try await openssl(
             "the certificate of the \(role)",
             ["x509", "-req", "-in", "\(base).csr", "-CA", "\(scratch)/ca.pem", "-CAkey", "\(scratch)/ca.key"]
-                + [
-                    "-CAcreateserial", "-days", String(days), "-sha256", "-extfile", "\(base).ext", "-out",
-                    "\(base).pem",
-                ])
+                + ["-CAcreateserial", "-days", String(days ?? self.days), "-sha256", "-extfile", "\(base).ext"]
+                + ["-out", "\(base).pem"])
     }
 
     /// Gives the files their names. A link does not replace a file that has appeared meanwhile, as a rename would.

@@ -36,6 +36,11 @@ extension ChannelPipeline.SynchronousOperations {
         try addHandlers(handler, PeerCheck(refused: refused))
     }
 
+    /// Adds TLS for a server whose peers show no certificate: what they send says who they are.
+    func addTLSServer(_ material: TLSMaterial) throws {
+        try addHandler(NIOSSLServerHandler(context: material.contexts.open))
+    }
+
     /// Adds TLS for a client whose server must show a certificate of the role.
     public func addMutualTLSClient(
         _ material: TLSMaterial, server: PeerRole,

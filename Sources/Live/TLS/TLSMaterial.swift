@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import NIOSSL
 
@@ -6,53 +7,49 @@ import NIOSSL
 /// The files are read again when they change, so certificates can be renewed while the process serves: connections that
 /// are open go on, new ones use the new files. While a set of files does not fit together, the one before it stays.
 public final class TLSMaterial: Sendable {
-    public struct Files: Hashable, Sendable {
-        /// PEM: the certificate, then any that lead to the authority.
-        public var certificate: String
-        /// PEM, without a passphrase.
-        public var key: String
-        /// PEM of the authorities whose certificates are accepted.
-        public var authority: String
-
-        public init(certificate: String, key: String, authority: String) {
-            self.certificate = certificate
-            self.key = key
-            self.authority = authority
-        }
-    }
-
     /// Files that cannot be used.
     public struct Problem: Error, Hashable, CustomStringConvertible {
         public var file: String
         public var what: String
         public var remedy: String
+        public var description: String { "\(file): error: \(what)\n    \(remedy)" }
 
         public init(file: String, what: String, remedy: String) {
             self.file = file
             self.what = what
             self.remedy = remedy
         }
-
-        public var description: String { "\(file): error: \(what)\n    \(remedy)" }
     }
 
     struct Contexts: Sendable {
         var role: PeerRole
         var server: NIOSSLContext
         var client: NIOSSLContext
+        /// For a server that asks nobody for a certificate.
+        var open: NIOSSLContext
     }
 
-    public let files: Files
+    public let files: TLSFileNames
     private let watched: WatchedFile<Contexts>
 
     /// - Throws: `Problem` when the files cannot be used as they are now.
-    public init(_ files: Files) throws(Problem) {
+    public init(_ files: TLSFileNames) throws(Problem) {
         self.files = files
         watched = WatchedFile([files.certificate, files.key, files.authority]) { _ in try Self.read(files) }
         do {
             _ = try watched.value
         } catch {
             throw error as? Problem ?? Problem(file: files.certificate, what: "\(error)", remedy: Self.remedy)
+        }
+    }
+
+    /// The same for a process that must be what its certificate says.
+    public convenience init(_ files: TLSFileNames, as role: PeerRole) throws(Problem) {
+        try self.init(files)
+        guard self.role == role else {
+            throw Problem(
+                file: files.certificate, what: "it is the certificate of a \(self.role), and this is a \(role)",
+                remedy: "use the file \(role).pem that 'tidegate init-ca' makes")
         }
     }
 
@@ -72,7 +69,7 @@ public final class TLSMaterial: Sendable {
 
     private static let remedy = "tidegate init-ca makes a set of files that fit together"
 
-    private static func read(_ files: Files) throws(Problem) -> Contexts {
+    private static func read(_ files: TLSFileNames) throws(Problem) -> Contexts {
         let chain: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
         do {
@@ -103,6 +100,8 @@ public final class TLSMaterial: Sendable {
             let sources = chain.map { NIOSSLCertificateSource.certificate($0) }
             var server = TLSConfiguration.makeServerConfiguration(
                 certificateChain: sources, privateKey: .privateKey(key))
+            var open = server
+            open.minimumTLSVersion = .tlsv12
             var client = TLSConfiguration.makeClientConfiguration()
             client.certificateChain = sources
             client.privateKey = .privateKey(key)
@@ -110,7 +109,7 @@ public final class TLSMaterial: Sendable {
             demandPeers(&client, authorities)
             return Contexts(
                 role: role, server: try NIOSSLContext(configuration: server),
-                client: try NIOSSLContext(configuration: client))
+                client: try NIOSSLContext(configuration: client), open: try NIOSSLContext(configuration: open))
         } catch {
             throw Problem(
                 file: files.key, what: "it is not the key of \(files.certificate)", remedy: remedy)

@@ -75,7 +75,7 @@ struct APIServerClientTests {
     private static func refusedConnection() async -> APIServerError? {
         do throws(APIServerError) {
             let access = ClusterAccess(host: "127.0.0.1", port: 1, isTLS: false, namespace: "live")
-            _ = try await client(access).get(scale, as: KubernetesScale.self)
+            _ = try await client(access, attempt: .milliseconds(100)).get(scale, as: KubernetesScale.self)
             return nil
         } catch { return error }
     }

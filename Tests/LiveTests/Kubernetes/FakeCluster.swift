@@ -56,6 +56,9 @@ final class FakeCluster: @unchecked Sendable {
     var pageSize = 500
     /// What to do instead of answering.
     var fault: (@Sendable (Request) -> Answer?)?
+    /// Whether a PodDisruptionBudget forbids evictions now.
+    var isDisruptionForbidden = false
+    private var evicted: [String] = []
     /// Whether the ReplicaSet follows the count by itself.
     var reconciles = true
     /// Watchers wait here for news.
@@ -154,6 +157,7 @@ final class FakeCluster: @unchecked Sendable {
     func bury() { locked { for name in pods.keys.sorted() where isTerminating(name) { remove(name) } } }
 
     func endWatches() { locked { for key in listeners.keys.sorted() { listeners.removeValue(forKey: key)?(nil) } } }
+    var evictions: [String] { locked { evicted } }
     var watchCount: Int { locked { listeners.count } }
 
     /// Tells watchers that the version is another one.
@@ -161,7 +165,8 @@ final class FakeCluster: @unchecked Sendable {
         locked {
             version += 1
             append(
-                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"\(version)\"}}}")
+                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"\(version)\"}}}"
+            )
         }
     }
 
@@ -272,6 +277,19 @@ final class FakeCluster: @unchecked Sendable {
         case ("GET", "v1/namespaces/live/deployments/chat/scale"): return .json(200, scaleText)
         case ("PUT", "v1/namespaces/live/deployments/chat/scale"): return putScale(body ?? [:])
         case ("GET", "namespaces/live/pods"): return request.query["watch"] == nil ? list(request) : watch(request)
+        case ("POST", let path) where path.hasSuffix("/eviction"):
+            let name = parts[parts.count - 2]
+            guard !isDisruptionForbidden else {
+                return Self.status(
+                    429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
+            }
+            guard body?["kind"] as? String == "Eviction", pods[name] != nil else {
+                return Self.status(404, "NotFound", "pods \"\(name)\" not found")
+            }
+            evicted.append(name)
+            terminate(name)
+            return .json(
+                201, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}")
         case ("PATCH", let path) where path.hasPrefix("namespaces/live/pods/"):
             guard var pod = pods[parts.last!], let body else {
                 return Self.status(404, "NotFound", "pods \"\(parts.last!)\" not found")
@@ -332,7 +350,8 @@ final class FakeCluster: @unchecked Sendable {
 
     private func list(_ request: Request) -> Answer {
         guard request.query["labelSelector"] == "app=chat,track in (a,b)" else {
-            return Self.status(400, "BadRequest", "unable to parse requirement: \(request.query["labelSelector"] ?? "")")
+            return Self.status(
+                400, "BadRequest", "unable to parse requirement: \(request.query["labelSelector"] ?? "")")
         }
         let names = pods.keys.sorted()
         let start = request.query["continue"].flatMap { Int($0) } ?? 0

@@ -9,13 +9,7 @@ import Units
 
 @Suite("A pool that is a Deployment", .serialized)
 struct KubernetesActuatorTests {
-    /// Requests in the hands of replicas, by number.
-    final class Load: Sendable {
-        let requests = Mutex<[Int: Int]>([:])
-        func set(_ replica: Int, _ count: Int) { requests.withLock { $0[replica] = count } }
-    }
-
-    static func actuator(_ server: FakeAPIServer, load: Load? = nil) -> KubernetesActuator {
+    static func actuator(_ server: FakeAPIServer) -> KubernetesActuator {
         var limits = APIServerClient.Limits()
         limits.attempt = .seconds(1)
         limits.call = .seconds(1)
@@ -23,9 +17,15 @@ struct KubernetesActuatorTests {
         var configuration = KubernetesActuator.Configuration(
             pool: PoolID("chat"), workload: ScaledWorkload(name: "chat"), port: 8000)
         configuration.drainDeadline = .seconds(30)
-        return KubernetesActuator(APIServerClient(server.access, limits: limits), configuration: configuration) { replica in
-            load.map { $0.requests.withLock { $0[replica.number] ?? 0 } }
-        }
+        configuration.refresh = .zero
+        return KubernetesActuator(APIServerClient(server.access, limits: limits), configuration: configuration)
+    }
+
+    /// What a gateway tells: requests by the replica's number, and which replicas get nothing new.
+    static func report(_ outstanding: [Int: Int], stopped: Int...) -> RoutingReport {
+        RoutingReport(
+            outstanding: Dictionary(uniqueKeysWithValues: outstanding.map { (ReplicaID($0), $1) }),
+            stopped: Set(stopped.map { ReplicaID($0) }))
     }
 
     static func order(_ replicas: Int, generation: Int) -> AppliedTarget {
@@ -88,12 +88,13 @@ struct KubernetesActuatorTests {
     @Test("A scale-in marks the emptiest, waits until they are empty, and only then lowers the count")
     func scaleIn() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 4)) { server in
-            let load = Load()
-            for (replica, requests) in [(1, 9), (2, 4), (3, 9), (4, 9)] { load.set(replica, requests) }
-            let actuator = Self.actuator(server, load: load)
+            let actuator = Self.actuator(server)
+            await actuator.hear(Self.report([1: 9, 2: 4, 3: 9, 4: 9]))
             try await actuator.apply(Self.order(3, generation: 1), epoch: 0, at: Self.at(0))
             #expect(server.cluster.replicas == 4)
-            #expect(server.cluster.podAnnotations("chat-x-2")["controller.kubernetes.io/pod-deletion-cost"] == "-2147483647")
+            #expect(
+                server.cluster.podAnnotations("chat-x-2")["controller.kubernetes.io/pod-deletion-cost"] == "-2147483647"
+            )
             var status = try await actuator.status(at: Self.at(1))
             #expect(status.pool.draining == 1)
             #expect(status.pool.readyReplicas == [ReplicaID(1), ReplicaID(3), ReplicaID(4)])
@@ -101,9 +102,10 @@ struct KubernetesActuatorTests {
             #expect(status.pool.target == 3)
             #expect(status.pool.reachedGeneration == 0)
 
+            await actuator.hear(Self.report([1: 9, 2: 4, 3: 9, 4: 9], stopped: 2))
             try await actuator.carryOn(epoch: 0, at: Self.at(5))
             #expect(server.cluster.replicas == 4)
-            load.set(2, 0)
+            await actuator.hear(Self.report([1: 9, 2: 0, 3: 9, 4: 9], stopped: 2))
             try await actuator.carryOn(epoch: 0, at: Self.at(6))
             #expect(server.cluster.replicas == 3)
             server.cluster.bury()
@@ -114,15 +116,41 @@ struct KubernetesActuatorTests {
         }
     }
 
-    @Test("A victim that is empty at once still gives routers time to see its mark")
-    func routingLead() async throws {
+    @Test("A victim that is empty is not taken before the gateway has stopped sending there")
+    func routingFirst() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
-            let actuator = Self.actuator(server, load: Load())
+            let actuator = Self.actuator(server)
+            await actuator.hear(Self.report([1: 1, 2: 0]))
             try await actuator.apply(Self.order(1, generation: 1), epoch: 0, at: Self.at(0))
-            try await actuator.carryOn(epoch: 0, at: Self.at(1))
+            try await actuator.carryOn(epoch: 0, at: Self.at(9))
             #expect(server.cluster.replicas == 2)
-            try await actuator.carryOn(epoch: 0, at: Self.at(2))
+            await actuator.hear(Self.report([1: 1, 2: 0], stopped: 2))
+            try await actuator.carryOn(epoch: 0, at: Self.at(10))
             #expect(server.cluster.replicas == 1)
+        }
+    }
+
+    @Test("A replica that an operator drains is evicted once it is empty, and another takes its place")
+    func drain() async throws {
+        try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
+            let actuator = Self.actuator(server)
+            try await actuator.drain(ReplicaID(1), epoch: 0, at: Self.at(0))
+            await actuator.hear(Self.report([1: 3, 2: 3], stopped: 1))
+            try await actuator.carryOn(epoch: 0, at: Self.at(1))
+            #expect(try await Self.actuator(server).status(at: Self.at(1)).pool.draining == 1)
+            #expect(server.cluster.evictions == [])
+            await actuator.hear(Self.report([1: 0, 2: 3], stopped: 1))
+            server.cluster.configure { $0.isDisruptionForbidden = true }
+            await #expect(throws: ActuationError.self) { try await actuator.carryOn(epoch: 0, at: Self.at(2)) }
+            server.cluster.configure { $0.isDisruptionForbidden = false }
+            let successor = Self.actuator(server)
+            await successor.hear(Self.report([1: 0, 2: 3], stopped: 1))
+            try await successor.carryOn(epoch: 0, at: Self.at(3))
+            #expect(server.cluster.evictions == ["chat-x-1"])
+            #expect(server.cluster.replicas == 2)
+            await #expect(throws: ActuationError.missing("pool 'chat' has no replica r9")) {
+                try await actuator.drain(ReplicaID(9), epoch: 0, at: Self.at(3))
+            }
         }
     }
 
@@ -178,7 +206,7 @@ struct KubernetesActuatorTests {
             server.cluster.setReady("chat-x-1", false)
             try await actuator.carryOn(epoch: 0, at: Self.at(31))
             try await actuator.carryOn(epoch: 0, at: Self.at(32))
-            #expect(server.cluster.podAnnotations("chat-x-3")["tidegate.dev/victim"] == "true")
+            #expect(server.cluster.podAnnotations("chat-x-3")["tidegate.dev/victim"] == "scale-in")
             server.cluster.configure { $0.reconcile() }
             server.cluster.bury()
             #expect(server.cluster.podNames == ["chat-x-2", "chat-x-3"])
@@ -192,15 +220,31 @@ struct KubernetesActuatorTests {
     @Test("A controller that starts again finishes the scale-in that its predecessor began")
     func restart() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 3)) { server in
-            let load = Load()
-            load.set(3, 5)
-            try await Self.actuator(server, load: load).apply(Self.order(2, generation: 4), epoch: 1, at: Self.at(0))
-            let successor = Self.actuator(server, load: Load())
-            let found3 = try await successor.status(at: Self.at(0)).pool.appliedGeneration
-            #expect(found3 == 4)
+            let first = Self.actuator(server)
+            await first.hear(Self.report([1: 5, 2: 5, 3: 4]))
+            try await first.apply(Self.order(2, generation: 4), epoch: 1, at: Self.at(0))
+            let successor = Self.actuator(server)
+            let applied = try await successor.status(at: Self.at(0)).pool.appliedGeneration
+            #expect(applied == 4)
+            try await successor.begin(epoch: 2)
+            await #expect(throws: ActuationError.fenced(epoch: 2)) {
+                try await first.carryOn(epoch: 1, at: Self.at(60))
+            }
+            await successor.hear(Self.report([3: 0], stopped: 3))
             try await successor.carryOn(epoch: 2, at: Self.at(10))
-            try await successor.carryOn(epoch: 2, at: Self.at(12))
             #expect(server.cluster.replicas == 2)
+            await #expect(throws: ActuationError.fenced(epoch: 2)) { try await first.begin(epoch: 1) }
+        }
+    }
+
+    @Test("What was read a moment ago is not asked for again")
+    func refresh() async throws {
+        try await FakeAPIServer.with(FakeCluster(replicas: 3)) { server in
+            let configuration = KubernetesActuator.Configuration(
+                pool: PoolID("chat"), workload: ScaledWorkload(name: "chat"), port: 8000)
+            let actuator = KubernetesActuator(server.access, configuration: configuration)
+            for _ in 0..<50 { _ = try await actuator.status(at: Self.at(0)) }
+            #expect(server.cluster.requests.count < 10)
         }
     }
 
@@ -270,14 +314,15 @@ struct KubernetesActuatorTests {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
             let cluster = server.cluster
             cluster.configure {
-                // Each third request meets a change of the status.
+                // Just before the order is written, before the count is, and before it is read again.
                 $0.fault = { request in
-                    if request.number % 3 == 0 { cluster.touch() }
+                    if [2, 6, 7].contains(request.number) { cluster.touch() }
                     return nil
                 }
             }
             try await Self.actuator(server).apply(Self.order(5, generation: 1), epoch: 0, at: Self.at(0))
             #expect(cluster.replicas == 5)
+            #expect(cluster.requests.count >= 10)
         }
     }
 
@@ -335,7 +380,9 @@ struct KubernetesActuatorTests {
                 } catch { return error }
             }
             let forbidden = await error(FakeCluster.status(403, "Forbidden", "cannot update deployments/scale"))
-            #expect(forbidden?.description == "refused: 403, a right is missing from the Role: cannot update deployments/scale")
+            #expect(
+                forbidden?.description
+                    == "refused: 403, a right is missing from the Role: cannot update deployments/scale")
             let quota = await error(FakeCluster.status(422, "Invalid", "exceeded quota: gpus"))
             #expect(quota?.description == "refused: 422: exceeded quota: gpus")
             // What was refused does not stand there as applied.
@@ -381,7 +428,10 @@ struct KubernetesActuatorTests {
                 [
                     "phase": "Pending",
                     "conditions": [
-                        ["type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: no GPU"]
+                        [
+                            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                            "message": "0/3 nodes: no GPU",
+                        ]
                     ],
                 ])
             server.cluster.setStatus(

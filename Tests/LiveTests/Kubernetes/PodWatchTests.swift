@@ -51,13 +51,16 @@ struct PodWatchTests {
                 server.cluster.setReplicas(2)
                 try await until("the second is known") { try await watch.pods().pods.count == 2 }
                 #expect(await watch.lists == 1)
-                let versions = server.cluster.requests.compactMap { $0.query["watch"] == nil ? nil : $0.query["resourceVersion"] }
+                let versions = server.cluster.requests.compactMap {
+                    $0.query["watch"] == nil ? nil : $0.query["resourceVersion"]
+                }
                 #expect(versions.count == 2 && versions[0] != versions[1])
             }
         }
     }
 
-    @Test("A version that has expired makes it list anew, whether the server says so at once or inside the watch",
+    @Test(
+        "A version that has expired makes it list anew, whether the server says so at once or inside the watch",
         arguments: [true, false])
     func expires(isInside: Bool) async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
@@ -72,7 +75,9 @@ struct PodWatchTests {
                     server.cluster.remove("chat-x-2")
                     server.cluster.configure { $0.oldestVersion = 0 }
                 }
-                try await until("it watches again") { server.cluster.watchCount >= 1 && server.cluster.requests.count >= 4 }
+                try await until("it watches again") {
+                    server.cluster.watchCount >= 1 && server.cluster.requests.count >= 4
+                }
                 try await until("the pod is known to be gone") { try await watch.pods().pods.count == 1 }
                 #expect(await watch.lists >= 2)
             }

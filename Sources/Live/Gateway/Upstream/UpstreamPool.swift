@@ -14,6 +14,8 @@ final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let connectTimeout: TimeSpan
     private let meter: GatewayMeter
+    private let tls: TLSMaterial?
+    private let refused: @Sendable (PeerRefusal, SocketAddress?) -> Void
     private var idle: [UpstreamConnection] = []
     /// Attempts whose connection is being made, in order.
     private var connecting: [Attempt] = []
@@ -24,8 +26,9 @@ final class UpstreamPool {
 
     init(
         _ assignment: PoolGate.Assignment, pool: Int, on eventLoop: any EventLoop, connectTimeout: TimeSpan,
-        meter: GatewayMeter
+        meter: GatewayMeter, tls: TLSMaterial?, refused: @escaping @Sendable (PeerRefusal, SocketAddress?) -> Void
     ) {
+        (self.tls, self.refused) = (tls, refused)
         (endpoint, serial, poolIndex) = (assignment.endpoint, assignment.serial, pool)
         (self.eventLoop, self.connectTimeout, self.meter) = (eventLoop, connectTimeout, meter)
     }
@@ -55,7 +58,9 @@ final class UpstreamPool {
             .connectTimeout(.nanoseconds(connectTimeout.nanoseconds))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(UpstreamConnection(pool.value))
+                    let pipeline = channel.pipeline.syncOperations
+                    try pool.value.encrypt(pipeline)
+                    try pipeline.addHandler(UpstreamConnection(pool.value))
                 }
             }
         let future: EventLoopFuture<any Channel>
@@ -65,6 +70,17 @@ final class UpstreamPool {
             future = bootstrap.connect(host: endpoint.host, port: endpoint.port)
         }
         future.hop(to: eventLoop).assumeIsolated().whenFailure { _ in self.failedToConnect() }
+    }
+
+    /// Puts TLS before what speaks HTTP, for a replica that wants it.
+    private func encrypt(_ pipeline: ChannelPipeline.SynchronousOperations) throws {
+        guard endpoint.isTLS else { return }
+        guard let tls else {
+            let reason = "\(endpoint) wants TLS, and the gateway's configuration has no section 'tls'"
+            refused(.handshake(reason), nil)
+            throw LoadError(reason)
+        }
+        try pipeline.addMutualTLSClient(tls, server: .worker, refused: refused)
     }
 
     func opened(_ connection: UpstreamConnection) {

@@ -14,9 +14,11 @@ enum PlainCall {
 
     /// Sends `bytes` and waits for the whole answer.
     ///
+    /// - Parameter tls: For a server that wants mutual TLS, with the role that it must have.
     /// - Throws: A `LoadError` when there is no answer within the time.
     static func send(
-        _ bytes: ByteBuffer, to target: SocketAddress, on loop: any EventLoop, within limit: TimeSpan
+        _ bytes: ByteBuffer, to target: SocketAddress, on loop: any EventLoop, within limit: TimeSpan,
+        tls: (material: TLSMaterial, server: PeerRole)? = nil
     ) async throws(LoadError) -> Answer {
         let promise = loop.makePromise(of: Answer.self)
         do {
@@ -24,7 +26,9 @@ enum PlainCall {
                 .connectTimeout(.nanoseconds(limit.nanoseconds))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(AnswerHandler(promise))
+                        let pipeline = channel.pipeline.syncOperations
+                        if let tls { try pipeline.addMutualTLSClient(tls.material, server: tls.server) { _, _ in } }
+                        try pipeline.addHandler(AnswerHandler(promise))
                     }
                 }
                 .connect(to: target).get()
@@ -82,7 +86,9 @@ private final class AnswerHandler: ChannelInboundHandler {
         if parser.end() { succeed() } else { promise.fail(LoadError("the connection was closed without an answer")) }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { promise.fail(error) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        promise.fail((error as? PeerRefusal).map { LoadError("the server was refused: \($0)") } ?? error)
+    }
 
     private func succeed() {
         promise.succeed(.init(status: parser.status, body: String(decoding: body, as: UTF8.self)))
