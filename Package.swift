@@ -115,6 +115,13 @@ let package = Package(
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),
 
+        // The gateway between clients and a worker that computes nothing: Scripts/bench gateway.
+        .executableTarget(
+            name: "GatewayBench",
+            dependencies: [
+                "Live", "FleetModel", "Formats", "Units", .product(name: "NIOCore", package: "swift-nio"), nioPosix,
+            ], path: "Tests/GatewayBench"),
+
         // The inference core on its own, for figures beside those of others: Scripts/bench core.
         .executableTarget(
             name: "CoreBench", dependencies: ["InferenceCore", "Serving", "CKernels", "CBench"],

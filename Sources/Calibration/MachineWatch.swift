@@ -23,6 +23,11 @@ public struct MachineWatch: Sendable {
             spinBefore: spin(), stolen: Ticks.read(), began: seconds(), switches: involuntarySwitches())
     }
 
+    /// Why nothing should be begun: the machine is busy already; `nil` on a calm one.
+    public var problem: String? {
+        MachineReading(shareBefore: spinBefore, shareAfter: 1, stolen: nil, switchesPerSecond: 0).problem
+    }
+
     /// Spins again, and compares.
     public func end() -> MachineReading {
         let now = Ticks.read()
@@ -78,7 +83,9 @@ public struct MachineWatch: Sendable {
             guard fgets(&line, Int32(line.count), file) != nil else { return nil }
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             // user nice system idle iowait irq softirq steal
-            let fields = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).dropFirst().prefix(8).compactMap { Int($0) }
+            let fields = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).dropFirst().prefix(8).compactMap {
+                Int($0)
+            }
             return fields.count == 8 ? Ticks(steal: fields[7], total: fields.reduce(0, +)) : nil
         }
     }

@@ -5,16 +5,6 @@ import FleetModel
 /// Index of a sequence in its batcher; used again after the sequence has left.
 public typealias SequenceSlot = Int
 
-/// The step that runs next: what it costs, and how often it may be repeated before anything but its age changes.
-public struct StepPlan: Hashable, Sendable {
-    public var features: StepFeatures
-    /// Steps that may run in one go, each like this one but for the age of its sequences: decode-only steps until KV
-    /// blocks run out, or chunks of one prompt that takes the whole budget of each. 0 when there is nothing to run.
-    public var equalSteps: Int64
-
-    @inlinable public var isEmpty: Bool { equalSteps == 0 }
-}
-
 /// Which sequences run in the next step of one replica: continuous batching with chunked prefill, as vLLM's V1 engine does it.
 ///
 /// Running sequences go first, one token each; then the prompt that is being prefilled; then waiting sequences, by
@@ -50,18 +40,18 @@ public struct Batcher: Sendable {
     /// Blocks that can be taken, those that a prefix cache would evict for it included.
     public private(set) var freeBlocks: Int
 
-    private var sequences: [Sequence] = []
+    private var sequences: [BatchedSequence] = []
     private var freeSlots: [SequenceSlot] = []
     /// Ends of the running list, in order of admission.
-    private var head = Sequence.none
-    private var tail = Sequence.none
+    private var head = BatchedSequence.none
+    private var tail = BatchedSequence.none
     private var lanes: [Lane] = []
     /// The prompt that is partly computed. There is at most one, and it is the tail: what stopped it was the budget,
     /// so nothing was admitted behind it.
-    private var partial: SequenceSlot = Sequence.none
+    private var partial: SequenceSlot = BatchedSequence.none
     private var partialChunk = 0
     /// The prompt that was open when the step was planned. Where the step ends it, budget may be left to open another.
-    private var continued: SequenceSlot = Sequence.none
+    private var continued: SequenceSlot = BatchedSequence.none
 
     private var decodeCount = 0
     private var decodeContext: Int64 = 0
@@ -79,15 +69,14 @@ public struct Batcher: Sendable {
     private var pools: [BlockPool] = []
     /// Whether a sequence's blocks are more than a count.
     private let knowsBlocks: Bool
-    /// The decoding sequences by length, where a step's skew is asked for: in an array, as the caches are. Those that decode
-    /// no more are still in it until they come to the top.
-    private var longest: [Heap<LongContext>] = []
+    /// The decoding sequences by length, where a step's skew is asked for: in an array, as the caches are.
+    private var lengths: [ContextLengths] = []
 
     /// - Parameter numbered: Whether blocks have numbers, ``blocks(of:)``, which a core needs and a simulator does not. Each
     ///   step is then planned by itself.
     /// - Parameter tracksSkew: Whether plans tell ``StepFeatures/decodeSkew``: O(log n) a sequence.
     public init(configuration: BatcherConfiguration, numbered: Bool = false, tracksSkew: Bool = false) {
-        if tracksSkew { longest = [Heap()] }
+        if tracksSkew { lengths = [ContextLengths()] }
         self.configuration = configuration
         knowsBlocks = configuration.prefixCaching || numbered
         freeBlocks = configuration.totalBlocks
@@ -134,7 +123,7 @@ public struct Batcher: Sendable {
         precondition(
             promptTokens >= 1 && promptTokens < configuration.maxContext,
             "a prompt of \(promptTokens) tokens in a context of \(configuration.maxContext)")
-        let sequence = Sequence(promptTokens: promptTokens, priority: priority)
+        let sequence = BatchedSequence(promptTokens: promptTokens, priority: priority)
         let slot: SequenceSlot
         if let free = freeSlots.popLast() {
             slot = free
@@ -261,11 +250,11 @@ public struct Batcher: Sendable {
         if !pools.isEmpty { takeNextBlocks() }
 
         var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
-        if !longest.isEmpty { features.decodeSkew = skew() }
+        if !lengths.isEmpty { features.decodeSkew = skew() }
         var budget = configuration.maxBatchedTokens - decodeCount
         let wholeBudget = budget
         partialChunk = 0
-        if partial != Sequence.none {
+        if partial != BatchedSequence.none {
             let sequence = sequences[partial]
             partialChunk = min(sequence.target - sequence.computed, budget)
             budget -= partialChunk
@@ -276,7 +265,7 @@ public struct Batcher: Sendable {
         continued = partial
         if preempted.isEmpty { admit(within: &budget, into: &features) }
 
-        isBudgetTaken = partial != Sequence.none && partialChunk == wholeBudget
+        isBudgetTaken = partial != BatchedSequence.none && partialChunk == wholeBudget
         if features.isDecodeOnly && decodeCount == 0 { return StepPlan(features: features, equalSteps: 0) }
         // After a preemption the next step may admit, so this one is not repeated.
         planned = preempted.isEmpty && pools.isEmpty ? 1 + stepsLike(features, limit: limit - 1) : 1
@@ -301,7 +290,7 @@ public struct Batcher: Sendable {
         decodeContext += Int64(decodeCount) * steps
         planned = continuing ? planned - steps : 0
         if !continuing { isBudgetTaken = false }
-        if continued != Sequence.none || !admitted.isEmpty { finishChunks(steps: Int(steps)) }
+        if continued != BatchedSequence.none || !admitted.isEmpty { finishChunks(steps: Int(steps)) }
         // What goes on is a prompt that has the steps to itself, whether or not it was admitted in the first of them.
         if continuing { continued = partial }
     }
@@ -315,7 +304,7 @@ public struct Batcher: Sendable {
     ) rethrows {
         precondition(planned > 0, "no step is planned")
         var slot = head
-        while slot != Sequence.none {
+        while slot != BatchedSequence.none {
             let sequence = sequences[slot]
             if sequence.state == .decoding {
                 try body(slot, context(of: slot), 1, true)
@@ -382,7 +371,7 @@ public struct Batcher: Sendable {
     }
 
     private mutating func finishChunks(steps: Int) {
-        if continued != Sequence.none { finishChunk(of: continued, steps: steps) }
+        if continued != BatchedSequence.none { finishChunk(of: continued, steps: steps) }
         for slot in admitted { finishChunk(of: slot, steps: steps) }
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
     }
@@ -392,17 +381,12 @@ public struct Batcher: Sendable {
         sequences[slot].computed += chunk(of: slot) * steps
         if knowsBlocks { complete(slot, tokens: sequences[slot].computed) }
         guard sequences[slot].computed == sequences[slot].target else { return }
-        if partial == slot { partial = Sequence.none }
+        if partial == slot { partial = BatchedSequence.none }
         sequences[slot].state = .decoding
         sequences[slot].joinedStep = stepCount
         decodeCount += 1
         decodeContext += Int64(sequences[slot].target)
-        if !longest.isEmpty {
-            let length = Int64(sequences[slot].target) - stepCount
-            longest[0].insert(LongContext(length: length, slot: slot, joined: stepCount))
-            // Short ones that have left never come to the top.
-            if longest[0].count > 2 * runningCount + 64 { longest[0] = Heap(longest[0].unordered.filter(isCurrent)) }
-        }
+        if !lengths.isEmpty { lengths[0].insert(slot, of: sequences, running: runningCount) }
         residues[residue(context: sequences[slot].target, step: stepCount)] += 1
         completedPrefills.append(slot)
     }
@@ -454,7 +438,7 @@ public struct Batcher: Sendable {
         while sequences[victim].state == .retired { victim = sequences[victim].previous }
         if lanes.count > 1 {
             var slot = sequences[victim].previous
-            while slot != Sequence.none {
+            while slot != BatchedSequence.none {
                 if sequences[slot].state != .retired, sequences[slot].priority > sequences[victim].priority {
                     victim = slot
                 }
@@ -476,8 +460,8 @@ public struct Batcher: Sendable {
 
     private mutating func appendToRunning(_ slot: SequenceSlot) {
         sequences[slot].previous = tail
-        sequences[slot].next = Sequence.none
-        if tail == Sequence.none { head = slot } else { sequences[tail].next = slot }
+        sequences[slot].next = BatchedSequence.none
+        if tail == BatchedSequence.none { head = slot } else { sequences[tail].next = slot }
         tail = slot
         runningCount += 1
     }
@@ -493,16 +477,16 @@ public struct Batcher: Sendable {
             giveBack(configuration.blocks(for: sequence.computed), of: slot, computed: sequence.computed)
         case .prefilling:
             giveBack(configuration.blocks(for: sequence.target), of: slot, computed: sequence.computed)
-            if partial == slot { partial = Sequence.none }
+            if partial == slot { partial = BatchedSequence.none }
         case .waiting, .cancelled, .free:
             preconditionFailure("sequence \(slot) is not running")
         }
-        if sequence.previous == Sequence.none {
+        if sequence.previous == BatchedSequence.none {
             head = sequence.next
         } else {
             sequences[sequence.previous].next = sequence.next
         }
-        if sequence.next == Sequence.none {
+        if sequence.next == BatchedSequence.none {
             tail = sequence.previous
         } else {
             sequences[sequence.next].previous = sequence.previous
@@ -518,17 +502,8 @@ public struct Batcher: Sendable {
 
     /// KV tokens by which the decoding sequences fall short of a batch in which all are as long as the longest.
     private mutating func skew() -> Int64 {
-        while let top = longest[0].max {
-            if isCurrent(top) { return Int64(decodeCount) * (top.length + stepCount) - decodeContext }
-            longest[0].removeMax()
-        }
-        return 0
-    }
-
-    private func isCurrent(_ entry: LongContext) -> Bool {
-        let sequence = sequences[entry.slot]
-        return sequence.state == .decoding && sequence.joinedStep == entry.joined
-            && Int64(sequence.computed) - entry.joined == entry.length
+        guard let longest = lengths[0].longest(of: sequences) else { return 0 }
+        return Int64(decodeCount) * (longest + stepCount) - decodeContext
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
@@ -563,7 +538,7 @@ public struct Batcher: Sendable {
     /// Gives each decoding sequence whose blocks are full its next one: those that were taken by count.
     private mutating func takeNextBlocks() {
         var slot = head
-        while slot != Sequence.none {
+        while slot != BatchedSequence.none {
             if sequences[slot].state == .decoding, context(of: slot) % configuration.blockSize == 0 {
                 pools[0].take(for: slot)
             }
@@ -611,37 +586,4 @@ public struct Batcher: Sendable {
 private struct Lane: Sendable {
     var priority: Int
     var queue = Deque<SequenceSlot>()
-}
-
-/// A decoding sequence, by what its context exceeds the step count: all contexts grow alike, so the order stays.
-private struct LongContext: Comparable, Sendable {
-    var length: Int64
-    var slot: SequenceSlot
-    var joined: Int64
-
-    static func < (a: LongContext, b: LongContext) -> Bool { (a.length, a.slot) < (b.length, b.slot) }
-}
-
-private struct Sequence: Sendable {
-    enum State: UInt8 { case free, waiting, prefilling, decoding, retired, cancelled }
-
-    static let none: SequenceSlot = -1
-
-    var promptTokens: Int
-    var priority: Int
-    var state = State.waiting
-    /// Tokens produced before the last preemption.
-    var generated = 0
-    /// Cached tokens: while prefilling as they are, while decoding at `joinedStep`.
-    var computed = 0
-    /// Tokens to prefill: the prompt, and after a preemption what had been generated.
-    var target = 0
-    var joinedStep: Int64 = 0
-    var previous = Sequence.none
-    var next = Sequence.none
-
-    init(promptTokens: Int, priority: Int) {
-        self.promptTokens = promptTokens
-        self.priority = priority
-    }
 }

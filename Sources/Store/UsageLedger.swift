@@ -21,7 +21,8 @@ public final class UsageLedger: Sendable {
         self.path = path
         database = try StoreError.translating(path) {
             var configuration = Configuration()
-            configuration.busyMode = .timeout(RunStore.patience.seconds)
+            // Nobody else writes it; a program that copies it may hold it for a moment.
+            configuration.busyMode = .timeout(1)
             configuration.label = "tidegate ledger"
             configuration.prepareDatabase { db in
                 try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")

@@ -89,6 +89,7 @@ struct CalibrateEndpoint: AsyncParsableCommand {
         _ group: MultiThreadedEventLoopGroup, _ progress: LoadProgress
     ) async throws -> EndpointCalibration {
         let watch = MachineWatch.begin()
+        if let problem = watch.problem, !allowNoisy { throw MachineIsBusy(problem: problem) }
         let meter = try await sending.meter(server, on: group, progress)
         let known = try await facts.known(inquiry, server, model: meter.style.model, scope, coldStart)
         let design = try EndpointDesign(limits: scope.limits(known.facts), seed: scope.seed)

@@ -1,8 +1,8 @@
 import EngineModel
-@testable import Formats
 import Testing
 
 @testable import Calibration
+@testable import Formats
 
 @Suite("Operating points")
 struct OperatingPointTests {

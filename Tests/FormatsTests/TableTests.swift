@@ -72,6 +72,23 @@ struct EngineProfileFileTests {
         #expect(try EngineProfileFile.read(path: path) == Self.profile)
     }
 
+    @Test("So does one of a server, with its scheduler and its error on a load that was not fitted")
+    func endpointRoundTrip() throws {
+        let folder = try TemporaryFolder()
+        var profile = Self.profile
+        profile.requestOverhead = TimeSpan(nanoseconds: 310_007)
+        profile.scheduler = MeasuredScheduler(maxNumSeqs: 8, maxNumBatchedTokens: 2048, source: "told by the server")
+        profile.heldOutLoad = HeldOutLoad(
+            description: "pairs", requests: 200, errorPercent: ["ttft": ["mean": -2.5], "itl": ["mean": 1, "p99": 3]])
+        let text = try EngineProfileFile.text(of: profile)
+        #expect(try EngineProfileFile.read(path: try folder.write("p.json", text)) == profile)
+        let broken = text.replacing("\"maxNumSeqs\" : 8", with: "\"maxNumSeqs\" : 4096")
+        let found = #expect(throws: InvalidInput.self) {
+            try EngineProfileFile.read(path: try folder.write("q.json", broken))
+        }
+        #expect(found?.diagnostics.map(\.message) == ["4096 sequences need more than 2048 tokens a step"])
+    }
+
     @Test("A matrix that is no covariance is refused", arguments: [("-2", "-50"), ("mixed.constant", "mixed.constnt")])
     func covariance(written: String, wrong: String) throws {
         let folder = try TemporaryFolder()

@@ -12,28 +12,43 @@ struct OtherProgramsTests {
         .enabled(if: OtherPrograms.hasClient, "\(OtherPrograms.clientMissing)"))
     func officialClient() async throws {
         try await TestWorker.with { worker in
-            let answer = try await OtherPrograms.run(
-                OtherPrograms.python,
-                [OtherPrograms.root.path + "/Tests/LiveTests/client.py", "http://127.0.0.1:\(worker.port)/v1"])
-            #expect(answer.code == 0, "\(answer.errors)")
-            let seen = try #require(JSONSerialization.jsonObject(with: answer.output) as? [String: NSObject])
-            let expected: [String: NSObject] = [
-                "models": ["flat-model"] as NSArray, "completion": [" the tide at the", "length"] as NSArray,
-                "usage": [1, 4, 5] as NSArray,
-                "stream": [
-                    [" the", " tide", " at", " the", " gate"],
-                    ["assistant", NSNull(), NSNull(), NSNull(), NSNull()] as NSArray, 5,
-                ] as NSArray,
-                "finish": "length" as NSString, "chat": ["assistant", " the tide"] as NSArray,
-                "unknown model": ["NotFoundError", 404, "model", "model_not_found"] as NSArray,
-                "bad type": ["BadRequestError", 400, "temperature", "invalid_type"] as NSArray,
-                "two answers": ["BadRequestError", 400, "n", "unsupported_parameter"] as NSArray,
-                "too long": ["BadRequestError", 400, "prompt", "context_length_exceeded"] as NSArray,
-                "embeddings": ["InternalServerError", 501, NSNull(), "not_implemented"] as NSArray,
-            ]
-            #expect(Set(seen.keys) == Set(expected.keys))
-            for (name, value) in expected { #expect(seen[name] == value, "\(name)") }
+            try await Self.checkClient(port: worker.port)
         }
+    }
+
+    @Test(
+        "The official client sees the same through a gateway",
+        .enabled(if: OtherPrograms.hasClient, "\(OtherPrograms.clientMissing)"))
+    func officialClientThroughGateway() async throws {
+        try await TestWorker.with { worker in
+            try await TestGateway.with(replicas: [worker.port]) { gateway in
+                try await Self.checkClient(port: gateway.port)
+            }
+        }
+    }
+
+    private static func checkClient(port: Int) async throws {
+        let answer = try await OtherPrograms.run(
+            OtherPrograms.python,
+            [OtherPrograms.root.path + "/Tests/LiveTests/client.py", "http://127.0.0.1:\(port)/v1"])
+        #expect(answer.code == 0, "\(answer.errors)")
+        let seen = try #require(JSONSerialization.jsonObject(with: answer.output) as? [String: NSObject])
+        let expected: [String: NSObject] = [
+            "models": ["flat-model"] as NSArray, "completion": [" the tide at the", "length"] as NSArray,
+            "usage": [1, 4, 5] as NSArray,
+            "stream": [
+                [" the", " tide", " at", " the", " gate"],
+                ["assistant", NSNull(), NSNull(), NSNull(), NSNull()] as NSArray, 5,
+            ] as NSArray,
+            "finish": "length" as NSString, "chat": ["assistant", " the tide"] as NSArray,
+            "unknown model": ["NotFoundError", 404, "model", "model_not_found"] as NSArray,
+            "bad type": ["BadRequestError", 400, "temperature", "invalid_type"] as NSArray,
+            "two answers": ["BadRequestError", 400, "n", "unsupported_parameter"] as NSArray,
+            "too long": ["BadRequestError", 400, "prompt", "context_length_exceeded"] as NSArray,
+            "embeddings": ["InternalServerError", 501, NSNull(), "not_implemented"] as NSArray,
+        ]
+        #expect(Set(seen.keys) == Set(expected.keys))
+        for (name, value) in expected { #expect(seen[name] == value, "\(name)") }
     }
 
     @Test(
@@ -50,6 +65,21 @@ struct OtherProgramsTests {
             #expect(answer.code == 0 || answer.code == 3, "\(answer.errors)")
             let remarks = (String(decoding: answer.output, as: UTF8.self) + answer.errors).split(separator: "\n")
             for remark in remarks where !Self.isVLLMs(remark) { Issue.record("\(remark)") }
+        }
+    }
+
+    @Test(
+        "promtool finds nothing at all wrong with the gateway's page",
+        .enabled(if: OtherPrograms.promtool != nil, "\(OtherPrograms.promtoolMissing)"))
+    func promtoolOfGateway() async throws {
+        try await TestWorker.with { worker in
+            try await TestGateway.with(replicas: [worker.port]) { gateway in
+                _ = try await gateway.complete(#"{"model":"flat-model","prompt":"a","max_tokens":3}"#)
+                let page = try await HTTP.get(gateway.adminPort, "/metrics")
+                let answer = try await OtherPrograms.run(
+                    OtherPrograms.promtool!, ["check", "metrics"], input: page.text)
+                #expect(answer.code == 0, "\(String(decoding: answer.output, as: UTF8.self)) \(answer.errors)")
+            }
         }
     }
 

@@ -54,7 +54,7 @@ struct WorkerProcessTests {
     }
 
     /// It lies beside the bundle of the tests.
-    private static let tidegate: String = {
+    static let tidegate: String = {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
         for folder in [bundle, bundle.deletingLastPathComponent(), OtherPrograms.root.appending(path: ".build/debug")] {
             let candidate = folder.appending(path: "tidegate").path

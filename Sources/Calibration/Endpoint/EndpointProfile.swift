@@ -112,7 +112,8 @@ public struct EndpointCalibration: Sendable {
         ]
         if !fit.steps.undetermined.isEmpty {
             notes.append(
-                "These coefficients are 0 because no step tells them: \(fit.steps.undetermined.joined(separator: ", ")).")
+                "These coefficients are 0 because no step tells them: \(fit.steps.undetermined.joined(separator: ", "))."
+            )
         }
         return notes
     }

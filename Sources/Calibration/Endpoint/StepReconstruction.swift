@@ -70,7 +70,9 @@ struct StepReconstruction {
     static func plausible(_ samples: [StepSample]) -> [StepSample] {
         let decodes = samples.filter(\.features.isDecodeOnly)
         let widths = Dictionary(grouping: decodes, by: \.features.decodeSequences)
-            .map { (width: $0.key, median: $0.value.map(\.seconds).sorted()[$0.value.count / 2], count: $0.value.count) }
+            .map {
+                (width: $0.key, median: $0.value.map(\.seconds).sorted()[$0.value.count / 2], count: $0.value.count)
+            }
             .sorted { $0.width < $1.width }
         return samples.filter { sample in
             // The widest one that is not wider and was seen often enough.

@@ -69,7 +69,8 @@ public struct MeasuredReplay {
     }
 
     public func outcome() -> Outcome {
-        var world = World(run: run, configuration: configuration, clock: clock, concurrency: concurrency, transit: transit)
+        var world = World(
+            run: run, configuration: configuration, clock: clock, concurrency: concurrency, transit: transit)
         return world.play()
     }
 }

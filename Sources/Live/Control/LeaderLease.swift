@@ -37,6 +37,8 @@ public struct LeaderLease: Sendable {
         var holder: String
         /// On the monotonic clock of this start of the machine.
         var renewed: Instant
+        /// How long it holds without renewal, as its holder has it.
+        var duration: TimeSpan
         /// The machine's start; another one's times mean nothing.
         var boot: String
     }
@@ -72,7 +74,7 @@ public struct LeaderLease: Sendable {
                 epoch = nil
                 return try take(file, after: held, at: now)
             }
-            try file.write(Holding(epoch: held.epoch, holder: holder, renewed: now, boot: boot))
+            try file.write(Holding(epoch: held.epoch, holder: holder, renewed: now, duration: duration, boot: boot))
             return true
         }
         epoch = nil
@@ -84,7 +86,7 @@ public struct LeaderLease: Sendable {
         -> Bool
     {
         let next = (held?.epoch ?? 0) + 1
-        try file.write(Holding(epoch: next, holder: holder, renewed: now, boot: boot))
+        try file.write(Holding(epoch: next, holder: holder, renewed: now, duration: duration, boot: boot))
         epoch = next
         return true
     }
@@ -109,12 +111,12 @@ public struct LeaderLease: Sendable {
         guard let epoch, let file = try? LockedFile(path: path), let held = try? file.holding(), held.epoch == epoch,
             held.holder == holder
         else { return }
-        try? file.write(Holding(epoch: epoch, holder: "", renewed: Instant(nanoseconds: .min / 2), boot: boot))
+        try? file.write(Holding(epoch: epoch, holder: "", renewed: .epoch, duration: duration, boot: boot))
         self.epoch = nil
     }
 
     private func isExpired(_ held: Holding, at now: Instant) -> Bool {
-        held.boot != boot || held.holder.isEmpty || now - held.renewed > duration
+        held.boot != boot || held.holder.isEmpty || now - held.renewed > held.duration
     }
 }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Foundation
 import Serving
@@ -123,6 +124,8 @@ public final class EngineLoop: Sendable {
     // MARK: - The thread
 
     private func run() {
+        // Foundation keeps a thread's name to itself; the system's is what tools that pin a thread go by.
+        clinux_set_thread_name("engine")
         MonotonicTime.tightenTimers()
         let engine: any Engine
         do {

@@ -65,10 +65,12 @@ public struct WorkerCommand: Sendable {
         case .emulated:
             words += ["--executor", "emulated", "--profile", profile, "--kv-blocks", "\(batcher.totalBlocks)"]
             words += ["--seed", "\(seed &+ UInt64(replica.number))"]
+            if batcher.prefixCaching { words.append("--enable-prefix-caching") }
             if let readyAt { words += ["--ready-at", "\(readyAt.nanoseconds)"] } else { words += ["--no-cold-start"] }
         case .core(let model, let threads):
             words += ["--executor", "core", "--model", model, "--kv-blocks", "\(batcher.totalBlocks)"]
             if let threads { words += ["--threads", "\(threads)"] }
+            if !batcher.prefixCaching { words.append("--no-prefix-caching") }
         }
         return words
     }

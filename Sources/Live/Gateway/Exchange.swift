@@ -47,7 +47,8 @@ final class Exchange {
     let terms: Terms
     let request: UpstreamRequest
     private let loop: GatewayLoop
-    private weak var client: ClientConnection?
+    /// `nil` when it is gone or has been answered: each holds the other until then.
+    private var client: ClientConnection?
     private(set) var phase = Phase.held
     private(set) var attempts: [Attempt] = []
     private var tries = 0
@@ -56,8 +57,8 @@ final class Exchange {
     private var isStreaming: Bool { terms.call.streams }
 
     private var events = EventSplitter()
-    /// Events of the read under way, to be sent together.
-    private var output: [UInt8] = []
+    /// Events of the read under way, to be sent together; room for the chunk's size comes first.
+    private var output: ByteBuffer?
     /// The event with the counts, for clients that asked.
     private var usageEvent: [UInt8] = []
     /// The body of an answer that is not streamed.
@@ -103,6 +104,7 @@ final class Exchange {
         guard case .sent = phase else { return }
         phase = .answering
         replica = attempt.assignment.id.number
+        if attempt.assignment.isProbe { core.answered(terms.pool, attempt.assignment) }
         for other in attempts where other !== attempt { leave(other, as: .abandoned, cancelling: true) }
         attempts = [attempt]
     }
@@ -218,17 +220,20 @@ final class Exchange {
             streamedTokens += 1
             unmeteredTokens += 1
         }
-        output.append(contentsOf: "data: ".utf8)
+        var output = self.output ?? client?.chunk(capacity: data.count) ?? ByteBuffer()
+        self.output = nil
+        output.writeStaticString("data: ")
         // Engines that are asked for the counts say in every event that they come later; a client that did not ask knows
         // no such member.
         let later = #","usage":null}"#.utf8
         if !terms.call.includesUsage, data.count > later.count, data.suffix(later.count).elementsEqual(later) {
-            output.append(contentsOf: data.dropLast(later.count))
-            output.append(UInt8(ascii: "}"))
+            output.writeBytes(UnsafeRawBufferPointer(rebasing: data.dropLast(later.count)))
+            output.writeStaticString("}\n\n")
         } else {
-            output.append(contentsOf: data)
+            output.writeBytes(data)
+            output.writeStaticString("\n\n")
         }
-        output.append(contentsOf: "\n\n".utf8)
+        self.output = output
     }
 
     /// The bytes of one read are all taken: what they brought is sent on.
@@ -243,10 +248,10 @@ final class Exchange {
             attempts = []
             return lost()
         }
-        guard !output.isEmpty, let client else { return }
+        guard let output, let client else { return }
+        self.output = nil
         begin(client)
-        client.sendChunk(output)
-        output.removeAll(keepingCapacity: true)
+        client.send(chunk: output)
         if !client.isWritable { pause() }
     }
 
@@ -376,8 +381,17 @@ final class Exchange {
         settle(outcome, ending)
     }
 
+    /// Called a few times a second.
+    func checkPatience(at now: Instant) {
+        if isPaused {
+            // The client is what stands still, not the replica.
+            for attempt in attempts { loop.upstream(attempt.assignment, pool: terms.pool).lastByte = now }
+        }
+        expireSettling(at: now)
+    }
+
     /// The row could not be written for long: the client is told as much as can be.
-    func expireSettling(at now: Instant) {
+    private func expireSettling(at now: Instant) {
         guard case .settling(let ending) = phase, now - settledSince > .seconds(30) else { return }
         if case .nothing = ending { return }
         phase = .settling(.nothing)
@@ -445,6 +459,7 @@ final class Exchange {
         guard case .settling(let ending) = phase else { return }
         phase = .ended
         guard let client else { return }
+        self.client = nil
         switch ending {
         case .bytes(let bytes) where isStreaming:
             begin(client)

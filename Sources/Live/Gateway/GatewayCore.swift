@@ -121,6 +121,15 @@ final class GatewayCore: Sendable {
         deliver(sent, of: pool)
     }
 
+    /// A request that tried a replica has its first byte.
+    func answered(_ pool: Int, _ assignment: PoolGate.Assignment) {
+        let sent = state.withLock { state in
+            state.gates[pool].answered(assignment.serial)
+            return state.gates[pool].dispatchHeld()
+        }
+        deliver(sent, of: pool)
+    }
+
     /// Lets ejected replicas be tried whose time has come.
     func readmit(at now: Instant) {
         for pool in configuration.pools.indices {

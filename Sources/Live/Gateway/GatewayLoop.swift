@@ -14,6 +14,8 @@ final class GatewayLoop {
     private var upstreams: [UpstreamKey: UpstreamPool] = [:]
     private var gaps: [TimeSpan] = []
     private var ticks = 0
+    /// No request's deadline comes before it.
+    private var nextDeadline = Instant.never
     private var hasEnded = false
 
     private struct UpstreamKey: Hashable {
@@ -37,7 +39,10 @@ final class GatewayLoop {
         meter.update { $0.connections -= 1 }
     }
 
-    func add(_ exchange: Exchange) { exchanges[exchange.terms.number] = exchange }
+    func add(_ exchange: Exchange) {
+        exchanges[exchange.terms.number] = exchange
+        nextDeadline = min(nextDeadline, exchange.terms.deadline)
+    }
 
     func upstream(_ assignment: PoolGate.Assignment, pool: Int) -> UpstreamPool {
         let key = UpstreamKey(pool: pool, serial: assignment.serial)
@@ -96,20 +101,17 @@ final class GatewayLoop {
     private func tick() {
         let now = MonotonicTime.now
         ticks += 1
-        for exchange in Array(exchanges.values) {
-            if now >= exchange.terms.deadline { exchange.timeOut() }
-            exchange.hedgeIfSilent(at: now)
-            if case .settling = exchange.phase { exchange.expireSettling(at: now) }
-            if exchange.isPaused {
-                // The client is what stands still.
-                for attempt in exchange.attempts {
-                    upstream(attempt.assignment, pool: exchange.terms.pool).lastByte = now
-                }
-            }
+        if core.configuration.settings.hedging != nil {
+            for exchange in Array(exchanges.values) { exchange.hedgeIfSilent(at: now) }
         }
+        if now >= nextDeadline { passDeadlines(at: now) }
         guard ticks % 5 == 0 else { return }
         if index == 0 { core.readmit(at: now) }
-        for client in Array(clients.values) { client.checkPatience(at: now) }
+        // Thousands are looked at: seldom, so that pieces of streams do not wait for it.
+        if ticks % 25 == 0 {
+            for client in Array(clients.values) { client.checkPatience(at: now) }
+            for exchange in Array(exchanges.values) { exchange.checkPatience(at: now) }
+        }
         let stall = core.configuration.settings.ejection.stall
         for (key, upstream) in upstreams {
             upstream.tidy(at: now)
@@ -117,6 +119,17 @@ final class GatewayLoop {
                 core.state.withLock { $0.gates[key.pool].stalled(key.serial, at: now) }
             }
             if upstream.isUnused { upstreams[key] = nil }
+        }
+    }
+
+    private func passDeadlines(at now: Instant) {
+        nextDeadline = .never
+        for exchange in Array(exchanges.values) {
+            if exchange.terms.deadline <= now {
+                exchange.timeOut()
+            } else {
+                nextDeadline = min(nextDeadline, exchange.terms.deadline)
+            }
         }
     }
 

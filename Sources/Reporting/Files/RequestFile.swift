@@ -88,19 +88,6 @@ public final class RequestFile: Sendable {
 
 private let comma = UInt8(ascii: ",")
 
-extension [UInt8] {
-    fileprivate mutating func append(number: Int64) {
-        if number < 0 { append(UInt8(ascii: "-")) }
-        var rest = number.magnitude
-        let start = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
-    }
-}
-
 extension RequestOutcome {
     /// As files have it.
     fileprivate var name: String {

@@ -1,6 +1,7 @@
 import FleetModel
 import Formats
 import Foundation
+import GRDB
 import Store
 import Synchronization
 import Units
@@ -135,5 +136,22 @@ struct TestGateway: Sendable {
         let ledger = try UsageLedger(path: folder + "/ledger.sqlite")
         defer { try? ledger.close() }
         return try ledger.rows(from: .epoch, to: .never)
+    }
+}
+
+/// Holds a database for itself, as a program would that does a backup wrongly.
+final class DatabaseHold {
+    private let queue: DatabaseQueue
+
+    init(_ path: String) throws {
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.unsafeReentrantWrite { try $0.execute(sql: "BEGIN IMMEDIATE") }
+    }
+
+    func release() throws {
+        try queue.unsafeReentrantWrite { try $0.execute(sql: "ROLLBACK") }
+        try queue.close()
     }
 }

@@ -38,13 +38,13 @@ struct AdminResponder: HTTPResponder {
             return pools()
         case (5, "admin") where words[1...2] == ["v1", "pools"] && words[4] == "replicas":
             try require(.put, request, role: .scaler)
-            return try await setReplicas(of: words[3], request)
+            return try await reading(request) { try setReplicas(of: words[3], $0) }
         case (3, "admin") where words[1...] == ["v1", "tenants"]:
             try require(.get, request, role: .viewer)
             return tenants()
         case (5, "admin") where words[1...2] == ["v1", "tenants"] && words[4] == "cap":
             try require(.put, request, role: .scaler)
-            return try await setCap(of: words[3], request)
+            return try await reading(request) { try setCap(of: words[3], $0) }
         default: throw APIError.unknownPath(path)
         }
     }
@@ -113,8 +113,7 @@ struct AdminResponder: HTTPResponder {
         }
     }
 
-    private func setReplicas(of pool: String, _ request: Request) async throws -> Response {
-        let fields = try await body(of: request)
+    private func setReplicas(of pool: String, _ fields: RequestFields) throws -> Response {
         guard let epoch = try fields.integer("epoch"), epoch >= 0 else {
             throw APIError.invalid("'epoch' is missing or below 0", param: "epoch")
         }
@@ -178,8 +177,7 @@ struct AdminResponder: HTTPResponder {
         }
     }
 
-    private func setCap(of tenant: String, _ request: Request) async throws -> Response {
-        let fields = try await body(of: request)
+    private func setCap(of tenant: String, _ fields: RequestFields) throws -> Response {
         let limit = try fields.integer("tokens_per_minute")
         guard (limit ?? 1) >= 1 else {
             throw APIError.invalid(
@@ -199,13 +197,21 @@ struct AdminResponder: HTTPResponder {
         return .json { describe(tenant: core.tenant(named: tenant)!, state, into: &$0) }
     }
 
-    private func body(of request: Request) async throws -> RequestFields {
+    /// Reads a body to its end and answers it: afterwards nothing of it is left to discard.
+    private func reading(_ request: Request, _ answer: (RequestFields) throws -> Response) async throws -> Response {
         var bytes: [UInt8] = []
+        var count = 0
         for try await buffer in request.body {
-            bytes.append(contentsOf: buffer.readableBytesView)
-            guard bytes.count <= Self.bodyLimit else { throw APIError.bodyTooLarge(limit: Self.bodyLimit) }
+            count += buffer.readableBytes
+            if count <= Self.bodyLimit { bytes.append(contentsOf: buffer.readableBytesView) }
         }
-        return try RequestFields(body: bytes)
+        do {
+            guard count <= Self.bodyLimit else { throw APIError.bodyTooLarge(limit: Self.bodyLimit) }
+            return try answer(try RequestFields(body: bytes))
+        } catch let error as APIError {
+            log(error, request)
+            return .error(error)
+        }
     }
 }
 

@@ -301,25 +301,45 @@ final class ClientConnection: ChannelDuplexHandler {
         context.write(wrapOutboundOut(context.channel.allocator.buffer(string: head)), promise: nil)
     }
 
-    func sendChunk(_ bytes: [UInt8]) {
-        guard let context else { return }
-        var buffer = context.channel.allocator.buffer(capacity: bytes.count + 16)
-        writeChunk(bytes, to: &buffer)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    /// Digits that every chunk's size has: with a fixed number of them its place is known before its size.
+    private static let sizeDigits = 6
+    private static let noSize: StaticString = "000000\r\n"
+
+    /// A buffer for a chunk of a stream, which begins with room for its size.
+    func chunk(capacity: Int) -> ByteBuffer {
+        var buffer = context?.channel.allocator.buffer(capacity: capacity + 32) ?? ByteBuffer()
+        if isChunked { buffer.writeStaticString(Self.noSize) }
+        return buffer
     }
 
-    private func writeChunk(_ bytes: [UInt8], to buffer: inout ByteBuffer) {
-        if isChunked { buffer.writeString(String(bytes.count, radix: 16) + "\r\n") }
-        buffer.writeBytes(bytes)
-        if isChunked { buffer.writeString("\r\n") }
+    func send(chunk: ByteBuffer) {
+        guard let context else { return }
+        var chunk = chunk
+        if isChunked { Self.close(&chunk) }
+        context.writeAndFlush(wrapOutboundOut(chunk), promise: nil)
+    }
+
+    /// Writes a chunk's size and end.
+    private static func close(_ chunk: inout ByteBuffer) {
+        var size = chunk.readableBytes - sizeDigits - 2
+        precondition(size < 1 << (4 * sizeDigits), "a read brings less than 16 MiB")
+        for place in (0..<sizeDigits).reversed() {
+            let digit = UInt8(size & 15)
+            chunk.setInteger(digit < 10 ? 0x30 + digit : 0x57 + digit, at: chunk.readerIndex + place)
+            size >>= 4
+        }
+        chunk.writeStaticString("\r\n")
     }
 
     /// The last bytes of a stream.
     func endStream(_ exchange: Exchange, _ bytes: [UInt8]) {
         guard let context, case .answering(let current) = state, current === exchange else { return }
-        var buffer = context.channel.allocator.buffer(capacity: bytes.count + 32)
-        writeChunk(bytes, to: &buffer)
-        if isChunked { buffer.writeString("0\r\n\r\n") }
+        var buffer = chunk(capacity: bytes.count)
+        buffer.writeBytes(bytes)
+        if isChunked {
+            Self.close(&buffer)
+            buffer.writeStaticString("0\r\n\r\n")
+        }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         finished()
     }

@@ -220,7 +220,10 @@ private struct GatewayCallReader {
         _ scanner: inout JSONScanner, _ name: String, _ call: inout GatewayCall
     ) throws(APIError) {
         if scanner.isNull() { return }
-        if let size = text(&scanner) { return call.add(text: size) }
+        if scanner.isString {
+            guard let size = text(&scanner) else { throw Self.malformed }
+            return call.add(text: size)
+        }
         var (numbers, count, isMixed, result) = (0, 0, false, call)
         let isRead = scanner.array { scanner in
             count += 1

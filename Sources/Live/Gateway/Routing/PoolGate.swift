@@ -119,6 +119,13 @@ struct PoolGate: Sendable {
         }
     }
 
+    /// A request that tries a replica has its first byte: the replica serves, however long the rest takes.
+    mutating func answered(_ serial: Int) {
+        guard let place = place(of: serial), case .probing = replicas[place].health else { return }
+        replicas[place].health = .healthy
+        update(place)
+    }
+
     /// Requests that wait and for which there is room now, in order.
     mutating func dispatchHeld() -> [(ticket: Ticket, assignment: Assignment)] {
         var sent: [(ticket: Ticket, assignment: Assignment)] = []

@@ -1,4 +1,5 @@
 import FleetModel
+import Formats
 
 /// Writes prompts of a stated length whose tokens follow from a request's content.
 ///
@@ -47,19 +48,5 @@ struct PromptWriter {
         let content = arrival.content
         let name = position < content.sharedTokens ? content.shared : Self.name(of: arrival, number: number)
         return PromptContent.mixed(name, UInt64(position))
-    }
-}
-
-extension [UInt8] {
-    /// Appends a whole number in digits.
-    mutating func append(number: Int64) {
-        if number < 0 { append(UInt8(ascii: "-")) }
-        var rest = number.magnitude
-        let start = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
     }
 }

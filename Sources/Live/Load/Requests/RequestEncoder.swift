@@ -1,4 +1,5 @@
 import FleetModel
+import Formats
 import NIOCore
 
 /// How requests are put to a server.

@@ -1,0 +1,77 @@
+"""Runs a command whose threads come before everything else on a processor: urgent.py CPU [ENGINE_CPU] -- COMMAND …
+
+A thread named 'engine' goes to ENGINE_CPU, all others to CPU. Real-time priority is not enough for that: since Linux 6.12
+the kernel gives ordinary tasks 50 ms of each second in which a real-time thread would leave them none (the fair server),
+which is as much as several steps. A thread with a deadline comes before that. Where deadlines are not allowed, threads
+stay at real-time priority, and a warning says so. Needs root.
+"""
+import ctypes
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+
+SCHED_DEADLINE, RESET_ON_FORK = 6, 1
+PERIOD = 10_000_000  # ns: far below the second of the fair server
+PRIORITY = int(os.environ.get("URGENCY", "20"))
+SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
+
+
+class Attributes(ctypes.Structure):
+    """struct sched_attr of sched_setattr(2)."""
+    _fields_ = [
+        ("size", ctypes.c_uint32), ("policy", ctypes.c_uint32), ("flags", ctypes.c_uint64), ("nice", ctypes.c_int32),
+        ("priority", ctypes.c_uint32), ("runtime", ctypes.c_uint64), ("deadline", ctypes.c_uint64),
+        ("period", ctypes.c_uint64)]
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+warned = False
+
+
+def make_urgent(thread, cpu):
+    global warned
+    try:
+        if os.sched_getscheduler(thread) == SCHED_DEADLINE:
+            return
+        os.sched_setaffinity(thread, {cpu})
+        # Threads that it makes start as ordinary ones: a thread with a deadline may make none with its own.
+        wanted = Attributes(ctypes.sizeof(Attributes), SCHED_DEADLINE, RESET_ON_FORK, 0, 0, PERIOD, PERIOD, PERIOD)
+        if SET_ATTRIBUTES and libc.syscall(SET_ATTRIBUTES, thread, ctypes.byref(wanted), 0) == 0:
+            return
+        os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(PRIORITY))
+        if not warned:
+            print("warning: no deadlines here: ordinary tasks may take up to 50 ms of each second", file=sys.stderr)
+        warned = True
+    except (ProcessLookupError, FileNotFoundError):
+        pass
+
+
+def main():
+    split = sys.argv.index("--")
+    cpu, *rest = [int(word) for word in sys.argv[1:split]]
+    engine = rest[0] if rest else cpu
+
+    def before():
+        os.sched_setaffinity(0, {cpu})
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    child = subprocess.Popen(sys.argv[split + 1:], preexec_fn=before)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: child.send_signal(number))
+    while child.poll() is None:
+        try:
+            for thread in os.listdir(f"/proc/{child.pid}/task"):
+                with open(f"/proc/{child.pid}/task/{thread}/comm") as file:
+                    name = file.read().strip()
+                make_urgent(int(thread), engine if name == "engine" else cpu)
+        except FileNotFoundError:
+            pass
+        time.sleep(0.02)
+    sys.exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
+
+
+main()

@@ -1,0 +1,249 @@
+import Foundation
+import Testing
+
+@testable import Formats
+@testable import Live
+@testable import Units
+
+/// A small scenario in a folder of its own, made of `Scenarios/laptop-burst`: one worker first, two by schedule, one again.
+private struct SmallScenario {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-fleet-\(UUID())").path
+
+    init() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
+        let burst = root.appending(path: "laptop-burst")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for (from, to) in [(burst.appending(path: "profiles"), "profiles"), (root.appending(path: "prices"), "prices")]
+        {
+            try FileManager.default.copyItem(at: from, to: URL(filePath: folder).appending(path: to))
+        }
+        var text = try String(contentsOf: burst.appending(path: "scenario.yaml"), encoding: .utf8)
+        let changes = [
+            ("rate: {linear: {every: 1m, values: [8, 9, 26, 34, 30, 12, 8, 10, 36, 24, 8]}}", "rate: {constant: 4/s}"),
+            ("duration: 10m", "duration: 9s"), ("{min: 4, max: 24, initial: 4}", "{min: 1, max: 4, initial: 1}"),
+            ("{provision: 12s, pull: 2s, load: 4s, warm_up: 2s}", "{provision: 1s, pull: 0s, load: 0s, warm_up: 0s}"),
+            (
+                "{tick: 10s, scrape: 5s, window: 20s, staleness: 20s}",
+                "{tick: 1s, scrape: 500ms, window: 2s, staleness: 4s}"
+            ),
+        ]
+        for (old, new) in changes {
+            guard text.contains(old) else { throw FleetError("laptop-burst has changed: no '\(old)'") }
+            text = text.replacingOccurrences(of: old, with: new)
+        }
+        let policies = text.range(of: "policies:")!
+        text =
+            text[..<policies.lowerBound] + """
+                policies:
+                  - {policy: schedule, steps_by_pool: {chat: [{after: 2s, replicas: 2}]}}
+
+                """
+        try text.write(toFile: "\(folder)/scenario.yaml", atomically: true, encoding: .utf8)
+    }
+
+    /// A live configuration beside it.
+    func configuration(gateway: Int, admin: Int, controller: Int) throws -> String {
+        let path = "\(folder)/live.yaml"
+        try """
+        scenario: .
+        state: state
+        gateway: {listen: "127.0.0.1:\(gateway)", admin: "127.0.0.1:\(admin)", authentication: none, log: none}
+        controller: {listen: "127.0.0.1:\(controller)", lease: 2s}
+        """.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+}
+
+/// A program of the live plane.
+private final class Program {
+    let process = Process()
+    private let output = Pipe()
+
+    init(_ arguments: [String], in folder: String) throws {
+        process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(filePath: folder)
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+    }
+
+    func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// What it has printed when it has ended.
+    func end() -> String {
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+private func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+            bind(descriptor, pointer, length)
+            getsockname(descriptor, pointer, &length)
+        }
+        return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+    }
+}
+
+@Suite("A fleet on this machine", .serialized)
+struct FleetProcessTests {
+    @Test("A rehearsal resizes a real pool, and says how the worlds differ", .timeLimit(.minutes(2)))
+    func rehearses() async throws {
+        let scenario = try SmallScenario()
+        defer { scenario.remove() }
+        let program = try Program(
+            ["rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet"], in: scenario.folder)
+        let text = program.end()
+        // 75 where this machine was too busy for the profile's time: that is a verdict too.
+        #expect([0, 75].contains(program.process.terminationStatus))
+        struct Report: Decodable {
+            struct Side: Decodable {
+                struct Resize: Decodable { var from: Int, to: Int }
+                var figures: [String: Double]
+                var resizes: [Resize]
+                var cold_starts_seconds: [Double]
+            }
+            struct Verdicts: Decodable { var plant: Bool, control: Bool }
+            var live: Side
+            var simulated: Side
+            var difference_percent: [String: Double]
+            var verdicts: Verdicts
+        }
+        let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
+        #expect(report.live.resizes.map(\.to) == [2])
+        #expect(report.verdicts.control)
+        #expect(report.live.cold_starts_seconds.count == 1)
+        #expect(report.live.cold_starts_seconds.allSatisfy { $0 >= 1 && $0 < 3 })
+        #expect(report.live.figures["arrived"] == report.simulated.figures["arrived"])
+        #expect(report.live.figures["completed"] == report.live.figures["arrived"])
+        for key in ["cost", "ttft_mean", "ttft_p99", "itl_mean", "itl_p99", "e2e_mean"] {
+            #expect(report.difference_percent[key] != nil, "\(key)")
+        }
+        #expect(abs(report.difference_percent["cost"] ?? 99) < 3)
+        let summary = try JournalVerification.verify(path: "\(scenario.folder)/out/journal.jsonl")
+        #expect(summary.changes == 1)
+        // Nothing of the fleet is left.
+        #expect(ChildProcess.marked(under: "out/state/pools/chat").isEmpty)
+    }
+
+    @Test("Workers outlive a controller that is killed, and the next one takes them over", .timeLimit(.minutes(2)))
+    func takesOver() async throws {
+        let scenario = try SmallScenario()
+        let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
+        let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
+        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
+        let workers = "\(scenario.folder)/state/pools/chat"
+        defer {
+            gateway.kill()
+            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
+            scenario.remove()
+        }
+        let first = try Program(["control", "--config", path, "--active"], in: scenario.folder)
+        let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
+        try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
+        let processes = Set(ChildProcess.marked(under: workers).map(\.process))
+        #expect(processes.count == 2)
+        first.kill()
+        #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "workers go on")
+
+        let second = try Program(["control", "--config", path, "--active"], in: scenario.folder)
+        defer { second.kill() }
+        try await wait("the second leads") { try await Self.ready(call) == [0, 1] }
+        #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "it starts none")
+
+        // An operator has one replaced.
+        #expect(try await call.send("POST", "/v1/pools/chat/replicas/0/drain").status == 200)
+        try await wait("another took its place") { try await Self.ready(call) == [1, 2] }
+        // A worker that dies by itself is replaced too.
+        let victim = try #require(ChildProcess.marked(under: workers).first { $0.mark.hasSuffix("#r1") })
+        victim.process.signal(SIGKILL)
+        try await wait("the dead one was replaced") { try await Self.ready(call) == [2, 3] }
+        second.process.terminate()
+        second.process.waitUntilExit()
+        #expect(second.process.terminationStatus == 0)
+        let summary = try JournalVerification.verify(path: "\(scenario.folder)/state/controller/journal.jsonl")
+        #expect(summary.changes == 1)
+    }
+
+    /// Numbers of the ready replicas; empty while no controller answers.
+    private static func ready(_ call: ControllerCall) async throws -> [Int] {
+        struct Status: Decodable {
+            struct Pool: Decodable {
+                struct Replica: Decodable { var id: Int, phase: String }
+                var replicas: [Replica]
+            }
+            var pools: [Pool]
+        }
+        guard let answer = try? await call.send("GET", "/v1/status"), answer.status == 200 else { return [] }
+        let status = try JSONDecoder().decode(Status.self, from: Data(answer.body.utf8))
+        return status.pools.flatMap(\.replicas).filter { $0.phase == "ready" }.map(\.id).sorted()
+    }
+
+    private func wait(_ what: String, for condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !condition() {
+            guard ContinuousClock.now < deadline else {
+                Issue.record("not within 30 s: \(what)")
+                return
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+}
+
+@Suite("Who may command a controller")
+struct AdminAccessTests {
+    private let access = AdminAccess(tokens: [
+        AdminToken(digest: Digest(of: "look").hexadecimal, role: .viewer),
+        AdminToken(digest: Digest(of: "rule").hexadecimal, role: .operator),
+    ])
+
+    private func status(_ body: () throws -> Void) -> Int {
+        do {
+            try body()
+            return 200
+        } catch {
+            return (error as? APIError)?.status.code ?? 0
+        }
+    }
+
+    @Test("A role may do what it may, by a bearer's token or as a password")
+    func roles() {
+        #expect(status { try access.require(.viewer, "Bearer look") } == 200)
+        #expect(status { try access.require(.operator, "Bearer look") } == 403)
+        #expect(status { try access.require(.operator, "Bearer rule") } == 200)
+        #expect(status { try access.require(.viewer, "Bearer other") } == 401)
+        #expect(status { try access.require(.viewer, nil) } == 401)
+        let basic = "Basic " + Data("anybody:rule".utf8).base64EncodedString()
+        #expect(status { try access.require(.operator, basic) } == 200)
+        #expect(status { try access.require(.operator, "Basic !!!") } == 401)
+    }
+
+    @Test("A command is let through once, and only while it is new")
+    func replays() {
+        let now = Instant.epoch + .seconds(1_000_000)
+        #expect(status { try access.admit("1000000000-a", at: now) } == 200)
+        #expect(status { try access.admit("1000000000-a", at: now) } == 409)
+        #expect(status { try access.admit("1000000000-b", at: now) } == 200)
+        #expect(status { try access.admit("999900000-c", at: now) } == 409)
+        #expect(status { try access.admit("1000100000-d", at: now) } == 409)
+        for name in [nil, "", "x-1", "-5-a", "99999999999999999999-a", String(repeating: "1", count: 200)] {
+            #expect(status { try access.admit(name, at: now) } == 400, "\(name ?? "nil")")
+        }
+    }
+}
