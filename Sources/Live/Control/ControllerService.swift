@@ -74,7 +74,7 @@ public struct ControllerService: Sendable {
 
     /// Controls until `isOver` says so or a part fails. Workers stay.
     public func run(
-        isOver: @escaping @Sendable () -> Bool, onListening: @escaping @Sendable (_ url: String) -> Void
+        until isOver: @escaping @Sendable () -> Bool, onListening: @escaping @Sendable (_ url: String) -> Void
     ) async throws {
         let listen = settings.listen
         let server = ControllerServer(controller, listen: listen, tokens: tokens) { port in
