@@ -137,31 +137,6 @@ struct EndpointCalibrationTests {
         }
     }
 
-    @Test("A busy machine is refused with 69 before anything is sent, and nothing is written")
-    func busyMachine() async throws {
-        let place = FileManager.default.temporaryDirectory.appending(path: "busy-\(UUID().uuidString).json").path
-        // A loop and the command on one processor, where the command hardly gets a turn. Both as ordinary processes whatever
-        // the tests run as, and the loop ends by itself.
-        let script = """
-            taskset -c 0 chrt -o 0 timeout 8 sh -c 'while :; do :; done' &
-            loop=$!
-            chrt -o 0 nice -n 19 taskset -c 0 "$0" calibrate endpoint --target http://127.0.0.1:9 --output "$1" "$2"
-            code=$?
-            kill $loop
-            exit $code
-            """
-        let program = WorkerProcessTests.tidegate
-        let refused = try await OtherPrograms.run("/bin/sh", ["-c", script, program, place, "--quiet"])
-        #expect(refused.code == 69)
-        #expect(refused.errors.contains("oversubscribed"), "\(refused.errors)")
-        #expect(!FileManager.default.fileExists(atPath: place))
-        // Insisted on, it goes to the server, where there is none.
-        let insisted = try await OtherPrograms.run("/bin/sh", ["-c", script, program, place, "--allow-noisy"])
-        #expect(insisted.code == 69)
-        #expect(!insisted.errors.contains("oversubscribed") && insisted.errors.contains("127.0.0.1:9"))
-        #expect(!FileManager.default.fileExists(atPath: place))
-    }
-
     @Test("A server that ends before it serves is told, and one that is there already")
     func spawning() async throws {
         let place = FileManager.default.temporaryDirectory.appending(path: "spawn-\(UUID().uuidString).json").path
