@@ -44,7 +44,7 @@ struct EndpointStepTests {
 
     @Test("What a late client makes long and short is averaged")
     func lateClient() {
-        let times = (0..<17).map { 20 + 10.0 * Double($0) + ($0 % 2 == 1 ? 4 : 0) }
+        let times = (0..<17).map { (step: Int) in Double(20 + 10 * step + (step % 2) * 4) }
         let steps = StepReconstruction(
             [answer(0, prompt: 10, times)], maxSequences: 8, maxBatchedTokens: 256
         ).samples
