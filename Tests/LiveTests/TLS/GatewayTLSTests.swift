@@ -22,7 +22,9 @@ struct GatewayTLSTests {
             tls: (try TLSMaterial(ours.files(of: role)), server))
     }
 
-    @Test("Controller, gateway and worker speak by certificates alone, and a client with its key", arguments: [false, true])
+    @Test(
+        "Controller, gateway and worker speak by certificates alone, and a client with its key",
+        arguments: [false, true])
     func chain(servesClients: Bool) async throws {
         let ours = try await MutualTLSTests.Authorities.shared.value.ours
         try await MutualTLSTests.withWorker(ours.files(of: .worker)) { worker, refusals in
@@ -59,7 +61,8 @@ struct GatewayTLSTests {
                 try await Self.call(.gateway, .gateway, gateway.adminPort, "GET", "/metrics")
             }
             try await until("it is in the log") {
-                gateway.lines.text.contains("here only controller may connect") && gateway.lines.text.contains(#""side":"admin""#)
+                gateway.lines.text.contains("here only controller may connect")
+                    && gateway.lines.text.contains(#""side":"admin""#)
             }
             #expect(!gateway.lines.text.contains("PRIVATE"))
             // A worker in a gateway's place is refused by who connects to it.
@@ -95,15 +98,18 @@ struct GatewayTLSTests {
     func configuration() throws {
         let folder = TestGateway.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try FileManager.default.copyItem(atPath: OtherPrograms.root.path + "/Scenarios/laptop-burst", toPath: folder)
+        let scenario = try ManifestTests.scenarioFolder(in: folder)
         func read(_ text: String) throws -> LiveConfigurationReader.Reading {
-            try Data(("scenario: scenario.yaml\n" + text).utf8).write(to: URL(filePath: folder + "/live.yaml"))
-            return LiveConfigurationReader.check(path: folder + "/live.yaml")
+            try Data(("scenario: scenario.yaml\n" + text).utf8).write(to: URL(filePath: scenario + "/live.yaml"))
+            return LiveConfigurationReader.check(path: scenario + "/live.yaml")
         }
         let files = "{certificate: tls/g.pem, key: /k.pem, ca: tls/ca.pem}"
         let reading = try read("gateway: {authentication: none, clients: tls, tls: \(files)}\n")
         let gateway = try #require(reading.configuration?.gateway, "\(reading.diagnostics)")
-        #expect(gateway.tls == TLSFileNames(certificate: folder + "/tls/g.pem", key: "/k.pem", authority: folder + "/tls/ca.pem"))
+        #expect(
+            gateway.tls
+                == TLSFileNames(
+                    certificate: scenario + "/tls/g.pem", key: "/k.pem", authority: scenario + "/tls/ca.pem"))
         #expect(gateway.servesClientsByTLS)
         let without = try read("gateway: {authentication: none, clients: tls}\n")
         #expect("\(without.diagnostics)".contains("there is no section 'tls'"))
