@@ -105,10 +105,11 @@ struct APIServerClient: Sendable {
         var backoff = limits.backoff
         var generator = SystemRandomNumberGenerator()
         var mayReadToken = true
+        var last: APIServerError?
         while true {
             var asked: TimeSpan?
+            let left = min(limits.attempt, deadline - MonotonicTime.now)
             do throws(APIServerError) {
-                let left = min(limits.attempt, deadline - MonotonicTime.now)
                 let answer = try await attempt(method, path, body, type, within: left)
                 if (200..<300).contains(answer.status) { return answer.body }
                 asked = answer.retryAfter
@@ -119,6 +120,9 @@ struct APIServerClient: Sendable {
                     token.forget()
                     continue
                 }
+                // A try that the deadline cut short says less than the one before it.
+                if case .slow = error, left < limits.attempt, let last { throw last }
+                last = error
                 let wait = backoff.next(atLeast: asked, using: &generator)
                 guard error.isPassing, MonotonicTime.now + wait < deadline else { throw error }
                 do { try await Task.sleep(for: .nanoseconds(wait.nanoseconds)) } catch {

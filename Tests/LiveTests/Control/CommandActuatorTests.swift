@@ -126,8 +126,8 @@ struct CommandActuatorTests {
         var status = try await actuator.status(at: .epoch)
         #expect(status.pool.target == 4 && status.pool.appliedGeneration == 7 && status.pool.reachedGeneration == 0)
         #expect(status.pool.readyReplicas == [ReplicaID(1)] && status.pool.draining == 1)
-        // One is starting, one has not been made yet.
-        #expect(status.pool.starting == 2)
+        // One is starting, two have not been made yet.
+        #expect(status.pool.starting == 3)
         #expect(status.problems == ["no stock in zone a"])
         try write(
             #"""

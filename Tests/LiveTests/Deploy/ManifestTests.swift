@@ -210,16 +210,26 @@ struct ManifestTests {
         }
     }
 
+    /// A copy of a scenario with the price books that it names.
+    static func scenarioFolder(in folder: String) throws -> String {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for part in ["laptop-burst", "prices"] {
+            try FileManager.default.copyItem(
+                atPath: OtherPrograms.root.path + "/Scenarios/\(part)", toPath: "\(folder)/\(part)")
+        }
+        return folder + "/laptop-burst"
+    }
+
     @Test(
         "The configurations that the pods are given are ones that their programs take",
         arguments: ["gateway", "control"])
     func configurations(name: String) throws {
         let folder = TestGateway.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        let scenario = try Self.scenarioFolder(in: folder)
         try FileManager.default.copyItem(
-            atPath: OtherPrograms.root.path + "/Scenarios/laptop-burst", toPath: folder)
-        try FileManager.default.copyItem(atPath: "\(Self.folder)/config/\(name).yaml", toPath: "\(folder)/\(name).yaml")
-        let reading = LiveConfigurationReader.check(path: "\(folder)/\(name).yaml")
+            atPath: "\(Self.folder)/config/\(name).yaml", toPath: "\(scenario)/\(name).yaml")
+        let reading = LiveConfigurationReader.check(path: "\(scenario)/\(name).yaml")
         let configuration = try #require(reading.configuration, "\(reading.diagnostics)")
         // What it names is mounted where it looks.
         let deployment = try #require(
@@ -277,7 +287,10 @@ struct ManifestTests {
                 text.matches(of: /(?:tidegate_|vllm:)[a-z0-9_:]+/).map { String($0.output) }
             })
         #expect(used.count >= 15)
-        var known: Set = ["tidegate_desired_replicas"]
+        // The controller's, and two that a worker without a prefix cache leaves out.
+        var known: Set = [
+            "tidegate_desired_replicas", "vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total",
+        ]
         try await TestWorker.with { worker in
             try await TestGateway.with(replicas: [worker.port]) { gateway in
                 for port in [worker.port, gateway.adminPort] {

@@ -9,10 +9,12 @@ import Units
 struct APIServerClientTests {
     static let scale = "/apis/apps/v1/namespaces/live/deployments/chat/scale"
 
-    static func client(_ access: ClusterAccess, attempt: TimeSpan = .seconds(3)) -> APIServerClient {
+    static func client(
+        _ access: ClusterAccess, attempt: TimeSpan = .seconds(5), call: TimeSpan = .seconds(15)
+    ) -> APIServerClient {
         var limits = APIServerClient.Limits()
         limits.attempt = attempt
-        limits.call = attempt * 3
+        limits.call = call
         limits.backoff = Backoff(first: .milliseconds(5), longest: .milliseconds(20))
         return APIServerClient(access, limits: limits)
     }
@@ -42,11 +44,12 @@ struct APIServerClientTests {
     func errors() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
             func error(
-                _ answer: FakeCluster.Answer, attempt: TimeSpan = .milliseconds(300)
+                _ answer: FakeCluster.Answer, attempt: TimeSpan = .seconds(5)
             ) async -> APIServerError? {
                 server.cluster.configure { $0.fault = { _ in answer } }
                 do throws(APIServerError) {
-                    _ = try await Self.client(server.access, attempt: attempt).get(Self.scale, as: KubernetesScale.self)
+                    _ = try await Self.client(server.access, attempt: attempt, call: .seconds(1)).get(
+                        Self.scale, as: KubernetesScale.self)
                     return nil
                 } catch { return error }
             }
@@ -75,7 +78,8 @@ struct APIServerClientTests {
     private static func refusedConnection() async -> APIServerError? {
         do throws(APIServerError) {
             let access = ClusterAccess(host: "127.0.0.1", port: 1, isTLS: false, namespace: "live")
-            _ = try await client(access, attempt: .milliseconds(100)).get(scale, as: KubernetesScale.self)
+            _ = try await client(access, attempt: .milliseconds(100), call: .milliseconds(200)).get(
+                scale, as: KubernetesScale.self)
             return nil
         } catch { return error }
     }

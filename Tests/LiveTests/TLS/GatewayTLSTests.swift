@@ -98,17 +98,18 @@ struct GatewayTLSTests {
     func configuration() throws {
         let folder = TestGateway.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try FileManager.default.copyItem(atPath: OtherPrograms.root.path + "/Scenarios/laptop-burst", toPath: folder)
+        let scenario = try ManifestTests.scenarioFolder(in: folder)
         func read(_ text: String) throws -> LiveConfigurationReader.Reading {
-            try Data(("scenario: scenario.yaml\n" + text).utf8).write(to: URL(filePath: folder + "/live.yaml"))
-            return LiveConfigurationReader.check(path: folder + "/live.yaml")
+            try Data(("scenario: scenario.yaml\n" + text).utf8).write(to: URL(filePath: scenario + "/live.yaml"))
+            return LiveConfigurationReader.check(path: scenario + "/live.yaml")
         }
         let files = "{certificate: tls/g.pem, key: /k.pem, ca: tls/ca.pem}"
         let reading = try read("gateway: {authentication: none, clients: tls, tls: \(files)}\n")
         let gateway = try #require(reading.configuration?.gateway, "\(reading.diagnostics)")
         #expect(
             gateway.tls
-                == TLSFileNames(certificate: folder + "/tls/g.pem", key: "/k.pem", authority: folder + "/tls/ca.pem"))
+                == TLSFileNames(
+                    certificate: scenario + "/tls/g.pem", key: "/k.pem", authority: scenario + "/tls/ca.pem"))
         #expect(gateway.servesClientsByTLS)
         let without = try read("gateway: {authentication: none, clients: tls}\n")
         #expect("\(without.diagnostics)".contains("there is no section 'tls'"))
