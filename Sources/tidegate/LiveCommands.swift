@@ -80,6 +80,17 @@ struct RehearseCommand: ParsableCommand {
     func run() throws { try LivePlane.hand(over: ["rehearse"] + arguments) }
 }
 
+/// `tidegate init-ca`: handed over likewise.
+struct InitCACommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init-ca", abstract: "Make an authority and certificates for mutual TLS, for development.")
+
+    @Argument(parsing: .captureForPassthrough, help: "See 'tidegate init-ca --help'.")
+    var arguments: [String] = []
+
+    func run() throws { try LivePlane.hand(over: ["init-ca"] + arguments) }
+}
+
 /// The executable `tidegate-live`, which lies beside this one.
 enum LivePlane {
     /// Becomes that executable, with its exit code and signals.

@@ -27,7 +27,7 @@ struct Tidegate: AsyncParsableCommand {
             Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
             TraceCommand.self, UpCommand.self, RehearseCommand.self, WorkerCommand.self, GatewayCommand.self,
             ControlCommand.self,
-            LoadCommand.self,
+            LoadCommand.self, InitCACommand.self,
             Theory.self, Trust.self, StudySize.self, StudyProfiles.self,
         ])
 

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Units
 
 @testable import EngineModel
 @testable import Formats

@@ -22,6 +22,7 @@ public struct StatusPage: Sendable {
             <p class="question">\(Self.summary(status))</p>
             <div class="verdict">\(Self.pill(status))<span class="meta">as of \(status.time.readable) UTC</span></div>
             \(Self.tiles(status))
+            <nav aria-label="Sections"><ul>\(Self.links(status))</ul></nav>
             <main>
             \(Self.alarms(status))
             \(status.pools.map { Self.pool($0) })
@@ -33,6 +34,12 @@ public struct StatusPage: Sendable {
 
             """
         text = page.text
+    }
+
+    private static func links(_ status: ControllerStatus) -> [HTML] {
+        status.pools.map { pool -> HTML in
+            "<li><a href=\"#pool-\(pool.status.pool.name)\">Pool \(pool.status.pool.name)</a></li>"
+        } + ["<li><a href=\"#decisions\">Decisions</a></li>"]
     }
 
     private static func headline(_ status: ControllerStatus) -> String {

@@ -29,7 +29,7 @@ struct ManifestTests {
         var containers: [Object] { podSpec["containers"] as? [Object] ?? [] }
     }
 
-    static let manifests: [Manifest] = {
+    static var manifests: [Manifest] {
         ["kubernetes", "keda", "hpa"].flatMap { part in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(part)")) ?? []
             return names.sorted().filter { $0.hasSuffix(".yaml") }.flatMap { name -> [Manifest] in
@@ -42,7 +42,7 @@ struct ManifestTests {
                 return documents.compactMap { $0 as? Object }.map { Manifest(file: "\(part)/\(name)", object: $0) }
             }
         }
-    }()
+    }
 
     static func named(_ kind: String, _ name: String) -> Manifest? {
         manifests.first { $0.kind == kind && $0.name == name }
