@@ -140,8 +140,8 @@ controller: {{listen: "127.0.0.1:{control}", abuse: {watch}}}
         share = {tenant: 100 * attained.get(tenant, 0) / max(1, due.get(tenant, 0)) for tenant in RATES}
         problems = [problem["text"] for problem in status["problems"] if "tenant" in problem["text"]]
         print(f"{run}: levels {[target for _, target in ticks]}, due {due}, attained {attained}, refused {refused}")
-        for text in problems:
-            print("   ", text)
+        for problem in reversed(status["problems"]):
+            print("   ", problem["time"], problem["text"])
         return (f"| {provenance()}: {run} | {policy} | {QUIET}, {ABUSE} | {ticks[begin - 1][1]}, {max(during)} | {share['app']:.2f} | "
                 f"{share['agents']:.2f} | {share['burst']:.2f} | {refused} | {len(problems)} |\n")
     finally:

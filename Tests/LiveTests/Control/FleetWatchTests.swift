@@ -120,7 +120,7 @@ struct FleetWatchTests {
         #expect(!StatusPage(status).text.contains("Alarms"))
         #expect(ControllerPage.text(of: status).contains("tidegate_alarm{kind=\"tenant-abuse\"} 0.0"))
         status.alarms = [Alarm(.tenantAbuse, pool: chat, tenant: "a", "tenant 'a' went <up>")]
-        #expect(StatusPage(status).text.contains("tenant-abuse, pool chat: tenant 'a' went &lt;up&gt;"))
+        #expect(StatusPage(status).text.contains("tenant-abuse, pool chat: tenant &#39;a&#39; went &lt;up&gt;"))
         #expect(ControllerPage.text(of: status).contains("tidegate_alarm{kind=\"tenant-abuse\"} 1.0"))
         #expect(ControllerPage.text(of: status).contains("tidegate_alarm{kind=\"spend-burn\"} 0.0"))
     }
