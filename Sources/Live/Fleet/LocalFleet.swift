@@ -28,6 +28,8 @@ public struct LocalFleet: Sendable {
         /// What the journal says of who wrote it.
         public var origin: String
         public var version = "0"
+        /// When a tenant is taken for an abuser; `nil` watches nobody, as the simulator does.
+        public var abuse: TenantWatchRules?
 
         public init(program: String, folder: String, origin: String) {
             self.program = program
@@ -191,7 +193,8 @@ public struct LocalFleet: Sendable {
             control: scenario.control, limits: scenario.guardLimits, pools: scenario.observedPools, policy: policy,
             folder: options.folder, origin: options.origin, isActive: options.isActive,
             gateway: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"))
-        configuration.version = options.version
+        (configuration.version, configuration.abuse) = (options.version, options.abuse)
+        configuration.stepTimes = Dictionary(uniqueKeysWithValues: scenario.pools.map { ($0.id, $0.profile.stepTime) })
         configuration.startsByItself = false
         return try Controller(configuration, actuators: pools, clock: clock, group: group)
     }
