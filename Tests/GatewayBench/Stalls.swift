@@ -45,9 +45,10 @@ final class StallWatch: Sendable {
         }
     }
 
-    /// Stalls between two moments, each with as much time again after it, in which what has piled up is worked off.
+    /// Stalls between two moments, each with four times as much after it, in which what has piled up is worked off: where
+    /// four fifths of the processors are busy, a fifth is left for that.
     func windows(from: Int64, to: Int64) -> [Stall] {
         stalls.withLock { $0 }.filter { $0.to >= from && $0.from <= to }
-            .map { Stall(from: $0.from, to: $0.to + ($0.to - $0.from)) }.sorted { $0.from < $1.from }
+            .map { Stall(from: $0.from, to: $0.to + 4 * ($0.to - $0.from)) }.sorted { $0.from < $1.from }
     }
 }

@@ -58,8 +58,8 @@ struct Figures: Encodable {
         self.failed = failed
         guard let watch else { return }
         let windows = watch.windows(from: start - 1_000_000_000, to: end)
-        stalled = Double(windows.reduce(0) { $0 + ($1.to - $1.from) / 2 }) / 1e6
-        longestStall = Double(windows.map { ($0.to - $0.from) / 2 }.max() ?? 0) / 1e6
+        stalled = Double(windows.reduce(0) { $0 + ($1.to - $1.from) / 5 }) / 1e6
+        longestStall = Double(windows.map { ($0.to - $0.from) / 5 }.max() ?? 0) / 1e6
         unstalled = Times(
             values.filter { value in
                 !windows.contains { $0.from <= value.at && $0.to >= value.at - Int64(value.span) }
