@@ -154,7 +154,9 @@ let package = Package(
         .testTarget(name: "SimPyTests", dependencies: values, exclude: ["fleet.py"]),
         .testTarget(name: "StudiesTests", dependencies: values + ["Studies"]),
         .testTarget(name: "UnitsTests", dependencies: ["Units", "CDigest"]),
-        .testTarget(name: "ControlTests", dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Units"]),
+        .testTarget(
+            name: "ControlTests",
+            dependencies: ["Control", "Scaling", "EngineModel", "FleetModel", "Randomness", "Units"]),
         .testTarget(name: "ScalingTests", dependencies: ["Scaling", "EngineModel", "FleetModel", "Units"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel", "Units"]),
         .testTarget(name: "PricingTests", dependencies: ["Pricing", "FleetModel", "Units"]),

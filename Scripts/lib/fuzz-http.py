@@ -1,4 +1,5 @@
-"""Mutated requests against a worker: fuzz-http.py TIDEGATE-LIVE MINUTES SEED RECORD. Ends with 1 when it failed one."""
+"""Mutated requests against a worker or a gateway before one: fuzz-http.py TIDEGATE-LIVE MINUTES SEED RECORD [gateway]. Ends
+with 1 when it failed one."""
 import collections
 import json
 import os
@@ -9,15 +10,16 @@ import socket
 import sys
 import time
 
-from worker import Failure, Worker, append, provenance
+from worker import Failure, Gateway, Worker, append, provenance
 
 tool, minutes, seed, record = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-HEADING = """# What a worker makes of hostile bytes
+subject = sys.argv[5] if len(sys.argv) > 5 else "worker"
+HEADING = f"""# What a {subject} makes of hostile bytes
 
 Requests mutated as JSON (values of other types, names twice, deep nesting, half surrogates, huge numbers), as HTTP heads and
 as bytes (flipped, cut, repeated, spliced), sent in random pieces. A failure is a crash, an answer of 5xx other than 501 for
 what is not built and 503, a connection that neither answers nor closes within 10 s of its client's last byte, or a block,
-a descriptor or more than 24 MB held afterwards. `Scripts/fuzz-http`.
+a descriptor or more than 24 MB held afterwards. `Scripts/fuzz-http`{"; a gateway has a worker behind it, and one request in five goes to its admin listener" if subject == "gateway" else ""}.
 
 | when and where | minutes | requests | answers by status | closed without one | memory gained, MB | failures |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -33,6 +35,11 @@ BODIES = [
         {"type": "text", "text": "hi"}]}], "max_completion_tokens": 3, "stream": True, "tools": [], "response_format": {
         "type": "text"}}),
     ("/v1/embeddings", {"input": "a"}),
+]
+ADMIN = [
+    ("/admin/v1/tenants/app/cap", {"tokens_per_minute": 1000000000, "reason": "r"}),
+    ("/admin/v1/pools/nope/replicas", {"epoch": 0, "replicas": [{"id": 1, "url": "http://127.0.0.1:1", "draining": False}]}),
+    ("/admin/v1/pools", {}), ("/admin/v1/tenants", {}), ("/metrics", {}),
 ]
 VALUES = [
     "null", "true", "-1", "0", "1e999", "-1e999", "1e-999", "9223372036854775807", "-9223372036854775808",
@@ -66,10 +73,9 @@ def json_text(draw, value, depth=0):
     return json.dumps(value)
 
 
-def request(draw):
-    path, body = draw.choice(BODIES)
+def request(draw, bodies=BODIES, method=b"POST"):
+    path, body = draw.choice(bodies)
     text = json_text(draw, body).encode("utf-8", "surrogatepass")
-    method = b"POST"
     if draw.random() < 0.08:
         path = draw.choice(["/health", "/metrics", "/v1/models", "/v1/models/%ff", "/v1/models/a/b", "/", "*", "//", "/%00",
                             "/v1/completions/../x", "/" + "a" * 9_000, "http://x/health", "/health?a=b#c", ""])
@@ -151,19 +157,22 @@ def is_whole(received):
 def fuzz():
     draw = random.Random(seed)
     statuses, closed, failures, sent = collections.Counter(), 0, [], 0
-    worker = Worker(tool, ["--executor", "emulated", "--profile", "Scenarios/profiles/demo-15m-epyc.json", "--model", "fuzzed",
+    behind = Worker(tool, ["--executor", "emulated", "--profile", "Scenarios/profiles/demo-15m-epyc.json", "--model", "fuzzed",
                            "--no-cold-start", "--max-model-len", "96", "--kv-blocks", "64", "--idle-timeout", "5s"])
+    worker = behind if subject == "worker" else Gateway(tool, "laptop", [behind], names="fuzzed")
     try:
         before = None
         end = time.monotonic() + minutes * 60
         while time.monotonic() < end and len(failures) < 10:
-            data = request(draw)
+            isAdmin = subject == "gateway" and draw.random() < 0.2
+            data = request(draw, ADMIN, draw.choice([b"PUT", b"GET"])) if isAdmin else request(draw)
+            port = worker.admin if isAdmin else worker.port
             sent += 1
             problem = None
             try:
-                received, hung = play(worker.port, draw, data)
+                received, hung = play(port, draw, data)
             except ConnectionRefusedError:
-                received, hung, problem = b"", False, "the worker takes no connection"
+                received, hung, problem = b"", False, f"the {subject} takes no connection"
             found = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", received)]
             statuses.update(found)
             closed += not found
@@ -173,7 +182,7 @@ def fuzz():
             elif bad:
                 problem = f"it answers {bad[0]}"
             if not worker.is_alive():
-                problem = f"the worker ended with {worker.process.returncode}"
+                problem = f"the {subject} ended with {worker.process.returncode}"
             if problem:
                 failures.append(problem)
                 os.makedirs(".build-fuzz", exist_ok=True)
@@ -193,12 +202,13 @@ def fuzz():
                 if gained > 24 or after[1] > before[1]:
                     failures.append(f"{before[0]:.0f} MB and {before[1]} descriptors became {after[0]:.0f} and {after[1]}")
             if worker.terminate() != 0:
-                failures.append("the worker did not drain")
+                failures.append(f"the {subject} did not drain")
     except Failure as failure:
         gained = 0.0
         failures.append(str(failure))
     finally:
         worker.kill()
+        behind.kill()
     by_status = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
     line = (f"| {provenance()}, seed {seed} | {minutes:g} | {sent:,} | {by_status} | {closed:,} | {gained:.1f} "
             f"| {'; '.join(failures) or 'none'} |")

@@ -94,7 +94,8 @@ def study():
     folder = tempfile.mkdtemp()
     failures, recoveries, acknowledged, lost, unhealthy, differing = [], [], 0, 0, 0, 0
     lock, fresh, ended = threading.Lock(), [], threading.Event()
-    workers = [Worker(tool, ["--executor", "emulated", "--profile", "Scenarios/profiles/demo-15m-epyc.json", "--no-cold-start"])
+    workers = [Worker(tool, ["--executor", "emulated", "--profile", "Scenarios/profiles/demo-15m-epyc.json", "--no-cold-start",
+                             "--served-model-name", POOL])
                for _ in range(2)]
     gateway = None
 

@@ -1,4 +1,4 @@
-"""A worker as a child process, and what can be read of it: for soak.py and fuzz-http.py."""
+"""Workers and gateways as child processes, and what can be read of them: for soak.py, fuzz-http.py and study-crash.py."""
 import datetime
 import http.client
 import json
@@ -84,6 +84,47 @@ class Worker:
         if self.is_alive():
             self.process.kill()
             self.process.wait()
+
+
+class Gateway(Worker):
+    """Starts `tidegate-live gateway` on free ports for the scenario of that name, with these workers as its one pool."""
+
+    def __init__(self, tool, scenario, workers, names):
+        self.folder = tempfile.TemporaryDirectory()
+        self.log = open(f"{self.folder.name}/log", "w+")
+        config = f"{self.folder.name}/live.yaml"
+        with open(config, "w") as file:
+            file.write(f"scenario: {os.path.abspath('Scenarios/' + scenario)}\n"
+                       "gateway: {listen: 127.0.0.1:0, admin: 127.0.0.1:0, authentication: none, log: none,\n"
+                       f"          limits: {{idle: 5s, receive: 5s}}, models: {{{scenario}: {{upstream: {names}, aliases: [{names}]}}}}}}\n")
+        self.process = subprocess.Popen(
+            [tool, "gateway", "--config", config, "--json"], stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            self.log.seek(0)
+            raise SystemExit(f"the gateway ended before it listened:\n{self.log.read()}")
+        event = json.loads(line)
+        self.port, self.admin = event["port"], event["admin_port"]
+        replicas = [{"id": index + 1, "url": f"http://127.0.0.1:{worker.port}"} for index, worker in enumerate(workers)]
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=20)
+        connection.request("PUT", f"/admin/v1/pools/{scenario}/replicas", json.dumps({"epoch": 1, "replicas": replicas}),
+                           {"Connection": "close"})
+        if connection.getresponse().status != 200:
+            raise SystemExit("the gateway takes no replicas")
+        connection.close()
+
+    def metrics(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=20)
+        connection.request("GET", "/metrics", headers={"Connection": "close"})
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return {match[1]: float(match[2]) for match in re.finditer(r"^(\w+)\{.*\} (\S+)$", text, re.M)}
+
+    def settle(self):
+        """Waits until nothing is open and connections to workers have gone; what is then left of memory and descriptors."""
+        self.wait(lambda: self.metrics()["tidegate_gateway_open_requests"] == 0, "nothing is open")
+        time.sleep(5.5)
+        return self.resident(), self.descriptors()
 
 
 class Failure(Exception):

@@ -46,6 +46,8 @@ public struct PoolObservation: Hashable, Sendable, Codable {
     /// Ready replicas and gateways whose last scrape failed or could not be believed, whose counters started again within the
     /// window, or that stand still. What is known of them is in the sums above, up to the staleness.
     public var doubtful: Int
+    /// Tenants whose excess is left out of `offered` and may still be in the queue; `nil` when there is none.
+    public var excessTenants: Int?
     /// What could be bought, cheapest first.
     public var offerings: [OfferingObservation]
 
@@ -54,7 +56,8 @@ public struct PoolObservation: Hashable, Sendable, Codable {
         appliedGeneration: Int = 0, reachedGeneration: Int = 0, offered: OfferedTraffic? = nil,
         queueDepth: Double? = nil, runningSequences: Double? = nil, kvUtilization: Double? = nil,
         ttft: LatencyQuantiles? = nil, itl: LatencyQuantiles? = nil, sampleAge: TimeSpan? = nil,
-        missingReplicas: Int = 0, doubtful: Int = 0, offerings: [OfferingObservation] = []
+        missingReplicas: Int = 0, doubtful: Int = 0, excessTenants: Int? = nil,
+        offerings: [OfferingObservation] = []
     ) {
         self.pool = pool
         self.ready = ready
@@ -73,6 +76,7 @@ public struct PoolObservation: Hashable, Sendable, Codable {
         self.sampleAge = sampleAge
         self.missingReplicas = missingReplicas
         self.doubtful = doubtful
+        self.excessTenants = excessTenants
         self.offerings = offerings
     }
 }

@@ -65,10 +65,12 @@ public struct GatewaySample: Hashable, Sendable, Codable {
     public var rejectedRequests: Double
     /// Requests held because no replica was ready to take them.
     public var heldRequests: Double
+    /// Tenants whose excess is left out of the counters and may still wait in queues; `nil` when there is none.
+    public var excessTenants: Int?
 
     public init(
         pool: PoolID, time: Instant, arrivedRequests: Double, arrivedPromptTokens: Double, streamedTokens: Double,
-        rejectedRequests: Double, heldRequests: Double
+        rejectedRequests: Double, heldRequests: Double, excessTenants: Int? = nil
     ) {
         self.pool = pool
         self.time = time
@@ -77,6 +79,7 @@ public struct GatewaySample: Hashable, Sendable, Codable {
         self.streamedTokens = streamedTokens
         self.rejectedRequests = rejectedRequests
         self.heldRequests = heldRequests
+        self.excessTenants = excessTenants
     }
 }
 

@@ -100,11 +100,13 @@ struct ControlRun: AsyncParsableCommand {
             configuration, policy: policy, isActive: active, program: FleetArguments.program,
             origin: "tidegate control --config \((config as NSString).lastPathComponent)", version: Version.current,
             group: group)
-        try await service.run(isOver: { Interrupt.isRaised }) { url in
-            output.tell(
-                "controlling", ["url": url, "active": active],
-                text: "status on \(url); the controller \(active ? "acts" : "only watches (--active lets it act)")")
-        }
+        try await service.run(
+            until: { Interrupt.isRaised },
+            onListening: { url in
+                output.tell(
+                    "controlling", ["url": url, "active": active],
+                    text: "status on \(url); the controller \(active ? "acts" : "only watches (--active lets it act)")")
+            })
         output.tell("ended", text: "ended; workers go on")
         try await group.shutdownGracefully()
     }

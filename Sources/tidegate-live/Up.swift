@@ -35,6 +35,8 @@ struct Up: AsyncParsableCommand {
     var active = false
     @Option(help: "The gateway's port; 0 for any free one.")
     var port = 8080
+    @Option(help: "The port of the controller's status page; 0 for any free one.")
+    var statusPort = 8082
     @Option(help: ArgumentHelp("Where journal, ledger and logs go.", valueName: "DIR"))
     var state: String?
     @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
@@ -44,7 +46,9 @@ struct Up: AsyncParsableCommand {
         if let duration, (TimeSpan(duration) ?? .zero) <= .zero {
             throw ValidationError("--for '\(duration)' is no duration: write it with a unit, such as 5m")
         }
-        guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port), not 0 to 65535") }
+        for (name, port) in [("--port", port), ("--status-port", statusPort)] {
+            guard (0...65_535).contains(port) else { throw ValidationError("\(name) is \(port), not 0 to 65535") }
+        }
     }
 
     func run() async throws {
@@ -58,6 +62,7 @@ struct Up: AsyncParsableCommand {
             origin: "tidegate up \(scenario.name) --policy \(choice.label)")
         (options.executor, options.isActive, options.version) = (fleet.workers, active, Version.current)
         options.listen.port = port
+        options.status = ListenAddress(host: "127.0.0.1", port: statusPort)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let local = LocalFleet(scenario, policy: try scenario.policy(choice), options: options, group: group)
         Interrupt.catchFirst()
@@ -67,8 +72,13 @@ struct Up: AsyncParsableCommand {
                 try await running.ready(within: .seconds(120))
                 await running.controller.start(at: running.clock.now)
                 output.tell(
-                    "serving", ["url": running.url, "state": options.folder, "active": active],
-                    text: "serving on \(running.url); state in \(options.folder); the controller "
+                    "serving",
+                    [
+                        "url": running.url, "status_url": running.statusURL ?? "", "state": options.folder,
+                        "active": active,
+                    ],
+                    text:
+                        "serving on \(running.url); status on \(running.statusURL ?? ""); state in \(options.folder); the controller "
                         + (active ? "acts" : "only watches (--active lets it act)"))
                 await Self.watch(running, for: limit, output: output)
             }

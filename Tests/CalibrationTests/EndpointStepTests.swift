@@ -44,7 +44,10 @@ struct EndpointStepTests {
 
     @Test("What a late client makes long and short is averaged")
     func lateClient() {
-        let times = (0..<17).map { 20 + 10.0 * Double($0) + ($0 % 2 == 1 ? 4 : 0) }
+        let times = (0..<17).map { (token: Int) -> Double in
+            let late = token % 2 == 1 ? 4.0 : 0.0
+            return 20.0 + 10.0 * Double(token) + late
+        }
         let steps = StepReconstruction(
             [answer(0, prompt: 10, times)], maxSequences: 8, maxBatchedTokens: 256
         ).samples

@@ -51,7 +51,7 @@ import Units
         }
     }
 
-    @Test(arguments: ["static", "hpa", "queue-depth", "lookahead"])
+    @Test(arguments: ["static", "schedule", "hpa", "queue-depth", "lookahead"])
     func `a journal of a simulation verifies, compressed too`(policy: String) throws {
         for path in [path, path + ".gz"] {
             let result = try record(path, policy: policy)

@@ -182,7 +182,7 @@ struct ScenarioTests {
                 """,
                 """
                 chat/scenario.yaml:41:14: error: there is no policy 'lokahead'
-                    policies: static, hpa, queue-depth, lookahead; nearest name: 'lookahead'
+                    policies: static, schedule, hpa, queue-depth, lookahead; nearest name: 'lookahead'
                 """,
             ])
     }

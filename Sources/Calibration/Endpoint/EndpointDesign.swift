@@ -125,7 +125,8 @@ public struct EndpointDesign: Sendable {
     ///   - prefill: Seconds of a prompt's first token, by its length.
     public func intrusions(width: Int, step: Double, prefill: (Int) -> Double) -> Burst {
         let decoding = Self.shortestPrompt * 2
-        let intruders = promptLengths.filter { $0 + width <= limits.maxContext }
+        // Twice, so that a few that cannot be told leave enough.
+        let intruders = (promptLengths + promptLengths).filter { $0 + width <= limits.maxContext }
         var offset = Double(width) * prefill(decoding) + 2 * step
         var requests: [Burst.Request] = []
         for length in intruders {

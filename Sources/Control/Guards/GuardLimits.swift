@@ -43,6 +43,7 @@ public enum GuardRule: String, Hashable, Sendable, Codable, CaseIterable {
     case incompleteData = "incomplete-data"
     case restart
     case stabilization
+    case tenantAbuse = "tenant-abuse"
     case foreignChange = "foreign-change"
     case spendingCeiling = "spending-ceiling"
 }

@@ -68,6 +68,14 @@ enum GuardRules {
             "\(highest) wanted within \(limits.scaleInStabilization)")
     }
 
+    /// Nothing is added while a tenant's excess may be in the queue: it is not demand that anyone wants to pay for.
+    static func tenantAbuse(_ pool: PoolObservation, proposed: Int) -> GuardIntervention? {
+        guard let tenants = pool.excessTenants, tenants > 0 else { return nil }
+        return intervention(
+            .tenantAbuse, pool, proposed, allowed: min(proposed, max(pool.target, pool.bounds.minimum)),
+            "\(tenants) tenants bring far more than they usually do")
+    }
+
     /// A pool that someone else has changed is left as it is for a while.
     static func foreignChange(_ pool: PoolObservation, proposed: Int, frozenUntil: Instant) -> GuardIntervention? {
         intervention(

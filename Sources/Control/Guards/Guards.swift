@@ -4,7 +4,7 @@ import Units
 
 /// The guards in their order, with what they must remember between ticks.
 ///
-/// Bounds, step limits, disruption budget, data, restart and stabilisation each see what the one before let through;
+/// Bounds, step limits, disruption budget, data, restart, stabilisation and tenants' abuse each see what the one before let through;
 /// then the freeze, which overrides them all, and last the ceiling over all pools, which only takes increases back.
 public struct Guards: Sendable {
     public let limits: GuardLimits
@@ -49,6 +49,7 @@ public struct Guards: Sendable {
             pass(GuardRules.incompleteData(pool, proposed: level, limits: limits))
             pass(GuardRules.restart(pool, proposed: level, limits: limits, since: start, at: now))
             pass(GuardRules.stabilization(pool, proposed: level, highest: highest, limits: limits))
+            pass(GuardRules.tenantAbuse(pool, proposed: level))
             if let until = frozenUntil(pool, at: now) {
                 pass(GuardRules.foreignChange(pool, proposed: level, frozenUntil: until))
             }

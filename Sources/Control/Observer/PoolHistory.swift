@@ -7,7 +7,7 @@ struct PoolHistory {
     private var status: PoolStatus?
     private var gateway = CounterHistory()
     /// What the gateway's last sample held.
-    private var held: (requests: Double, time: Instant)?
+    private var held: (requests: Double, excessTenants: Int?, time: Instant)?
     private var gatewayDoubt = Doubt()
     /// In order of replica numbers.
     private var replicas: [ReplicaHistory] = []
@@ -28,7 +28,7 @@ struct PoolHistory {
         }
         let counters = [sample.arrivedRequests, sample.arrivedPromptTokens, sample.streamedTokens]
         if gateway.add(counters, at: sample.time, window: window) { gatewayDoubt.restarted = sample.time }
-        held = (sample.heldRequests, sample.time)
+        held = (sample.heldRequests, sample.excessTenants, sample.time)
     }
 
     mutating func takeIn(_ sample: ReplicaSample, window: TimeSpan) {
@@ -102,6 +102,7 @@ struct PoolHistory {
         if kvCount > 0 { observed.kvUtilization = kvSum / Double(kvCount) }
         if let held, now - held.time <= staleness {
             oldest = min(oldest, held.time)
+            observed.excessTenants = held.excessTenants
             // With replicas that all keep silent, what the gateway holds is not the queue.
             if reporting > 0 || status.readyReplicas.isEmpty { observed.queueDepth = waiting + held.requests }
         }

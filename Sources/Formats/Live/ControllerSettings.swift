@@ -1,3 +1,4 @@
+import Control
 import FleetModel
 import Units
 
@@ -13,6 +14,9 @@ public struct ControllerSettings: Hashable, Sendable {
     public var gatewayTokenFile: String?
     /// Mutual TLS with the gateway's admin interface and with the workers of a cluster.
     public var tls: TLSFileNames?
+    /// When a tenant is taken for an abuser; `nil` watches nobody.
+    public var abuse: TenantWatchRules? = TenantWatchRules()
+    public var alarms = AlarmLimits()
 
     public init() {}
 }

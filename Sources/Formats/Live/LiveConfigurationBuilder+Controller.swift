@@ -1,3 +1,4 @@
+import Control
 import FleetModel
 import Units
 
@@ -10,7 +11,43 @@ extension LiveConfigurationBuilder {
         settings.clusterLease = map.optional("cluster_lease", .text)
         settings.gatewayTokenFile = map.optional("gateway_token_file", .text).map(beside)
         settings.tls = map.map("tls", readTLS)
+        if map.node("abuse") != nil { settings.abuse = map.map("abuse", readAbuse) }
+        settings.alarms = map.map("alarms", readAlarms) ?? settings.alarms
         return settings
+    }
+
+    /// - Returns: `nil` where tenants are not to be watched.
+    private func readAbuse(_ map: MapReader) -> TenantWatchRules? {
+        var rules = TenantWatchRules()
+        rules.window = map.optional("window", .positiveDuration, default: rules.window)
+        rules.history = Int(map.optional("history", .count(2...1000), default: Int64(rules.history)))
+        // The way back must lie below the way there.
+        rules.factor = map.optional("factor", .number(2.5...1000, example: "5"), default: rules.factor)
+        rules.deviations = map.optional("deviations", .number(0...1000, example: "10"), default: rules.deviations)
+        rules.leastRequests = map.optional("least_requests", .rate, default: rules.leastRequests)
+        rules.leastPromptTokens = map.optional(
+            "least_prompt_tokens_per_second", .number(0...1e12, example: "500"), default: rules.leastPromptTokens)
+        rules.leastOutputTokens = map.optional(
+            "least_output_tokens_per_second", .number(0...1e12, example: "250"), default: rules.leastOutputTokens)
+        rules.capAfter = map.optional("cap_after", .duration, default: rules.capAfter)
+        rules.capFactor = map.optional("cap_factor", .number(1...1000, example: "2"), default: rules.capFactor)
+        rules.leastCap = Int(
+            map.optional("least_cap_tokens_per_minute", .count(1...1_000_000_000), default: Int64(rules.leastCap)))
+        rules.hold = map.optional("hold", .duration, default: rules.hold)
+        rules.lasting = map.optional("lasting", .positiveDuration, default: rules.lasting)
+        rules.leastHistory = min(rules.leastHistory, rules.history)
+        return map.optional("enabled", .flag, default: true) ? rules : nil
+    }
+
+    private func readAlarms(_ map: MapReader) -> AlarmLimits {
+        var limits = AlarmLimits()
+        limits.dailyBudget = map.optional("daily_budget", .dollars)
+        limits.coldStartShare = map.optional(
+            "cold_start", .percentage(1...10_000), default: limits.coldStartShare)
+        limits.growingTicks = Int(map.optional("growing_ticks", .count(2...1000), default: Int64(limits.growingTicks)))
+        limits.latencyFactor = map.optional(
+            "latency_factor", .number(1...1000, example: "2.5"), default: limits.latencyFactor)
+        return limits
     }
 
     /// Reads the section `pools`: who resizes each. Those left out are worker processes on this machine.

@@ -1,3 +1,4 @@
+import Control
 import FleetModel
 import Units
 
@@ -37,5 +38,28 @@ extension GatewaySample {
             arrivedPromptTokens: try arrived("arrived_prompt_tokens"),
             streamedTokens: try sum("streamed_tokens_total"), rejectedRequests: try sum("rejected_requests_total"),
             heldRequests: try sum("held_requests"))
+    }
+}
+
+extension TenantCounters {
+    /// Reads what each tenant brought to a pool from a gateway's metrics page, in order of names.
+    ///
+    /// Values are as they stand. What a page does not have is 0, as from a gateway that knows no tenants.
+    public static func all(on page: MetricsPage, pool: PoolID) -> [TenantCounters] {
+        var found: [String: TenantCounters] = [:]
+        func read(_ name: String, _ field: WritableKeyPath<TenantCounters, Double>) {
+            for series in page["tidegate_gateway_tenant_\(name)"] {
+                guard let tenant = series.labels["tenant"], series.labels["pool"] ?? pool.name == pool.name else {
+                    continue
+                }
+                let none = TenantCounters(tenant: tenant, requests: 0, promptTokens: 0, outputTokens: 0)
+                found[tenant, default: none][keyPath: field] += series.value
+            }
+        }
+        read("arrived_requests_total", \.requests)
+        read("arrived_prompt_tokens_total", \.promptTokens)
+        read("streamed_tokens_total", \.outputTokens)
+        read("spent_dollars", \.spent)
+        return found.values.sorted { $0.tenant < $1.tenant }
     }
 }

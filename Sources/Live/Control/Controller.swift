@@ -1,4 +1,5 @@
 import Control
+import EngineModel
 import FleetModel
 import Formats
 import NIOPosix
@@ -32,6 +33,11 @@ public actor Controller {
         public var tls: TLSMaterial?
         public var lease = TimeSpan.seconds(10)
         public var version = "0"
+        /// When a tenant is taken for an abuser; `nil` watches nobody.
+        public var abuse: TenantWatchRules?
+        public var alarms = AlarmLimits()
+        /// What the engines' steps should take; pools that are left out have no such alarm.
+        public var stepTimes: [PoolID: StepTimeCoefficients] = [:]
         /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
         public var startsByItself = true
 
@@ -59,6 +65,11 @@ public actor Controller {
     private var lease: ControllerLease
     private var journal: JournalAppender?
     private var loop: ControlLoop
+    private var watch: FleetWatch
+    /// As they stood at the last tick.
+    private var alarms: [Alarm] = []
+    /// Whether the caps that an earlier leader left have been looked at.
+    private var knowsCaps = false
     private var isFirstTick = true
     private var isPaused = false
     private let started: Instant
@@ -112,6 +123,9 @@ public actor Controller {
         }
         loop = ControlLoop(
             observer: Self.observer(configuration), policy: configuration.policy, limits: configuration.limits)
+        watch = FleetWatch(
+            configuration.pools.map(\.id), rules: configuration.abuse, limits: configuration.alarms,
+            ceiling: configuration.limits.spendingCeiling, stepTimes: configuration.stepTimes)
         started = clock.now
         known = Array(repeating: nil, count: actuators.count)
         acknowledged = Array(repeating: nil, count: actuators.count)
@@ -146,6 +160,7 @@ public actor Controller {
             path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin, policy: configuration.policy,
             limits: configuration.limits, observer: Self.observer(configuration))
         (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
+        knowsCaps = false
         if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
         if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
         for actuator in actuators { try await actuator.begin(epoch: epoch) }
@@ -199,6 +214,7 @@ public actor Controller {
             return note("pool '\(configuration.pools[pool].id)' cannot be seen: \(error)")
         }
         guard let status = known[pool] else { return }
+        watch.see(status, of: pool, at: now)
         let routes = GatewayClient.Routes(
             epoch: epoch,
             replicas: status.endpoints.compactMap { endpoint in
@@ -291,9 +307,10 @@ public actor Controller {
         }
         switch await page {
         case .success(let page):
-            for pool in configuration.pools {
+            for (index, pool) in configuration.pools.enumerated() {
                 do {
-                    loop.ingest(try GatewaySample(gateway: page, pool: pool.id, time: round))
+                    let sample = try GatewaySample(gateway: page, pool: pool.id, time: round)
+                    loop.ingest(watch.signal(of: sample, on: page, pool: index, at: round))
                 } catch {
                     loop.ingest(ScrapeFailure(pool: pool.id, replica: nil, time: round))
                     note("\(error)")
@@ -340,9 +357,11 @@ public actor Controller {
         (loop, lastTick, isFirstTick) = (next, now, false)
         ticks = record.sequence
         keep(record)
+        lookOut(after: record)
         guard withheld == nil else { return }
         for target in record.targets { await apply(target, of: record, in: epoch) }
         for pool in actuators.indices { await carryOn(pool, in: epoch, at: now) }
+        await tendCaps(at: now)
     }
 
     private func apply(_ target: AppliedTarget, of record: ControlRecord, in epoch: Int) async {
@@ -372,6 +391,44 @@ public actor Controller {
         guard !record.targets.isEmpty || !record.interventions.isEmpty else { return }
         decisions.append(record)
         if decisions.count > Self.keptDecisions { decisions.removeFirst(decisions.count - Self.keptDecisions) }
+    }
+
+    // MARK: - Alarms
+
+    /// Sees what is the matter, and notes what is new and what is over.
+    private func lookOut(after record: ControlRecord) {
+        watch.see(record.observation)
+        let costs = known.indices.compactMap(poolStatus).map(\.costPerHour)
+        let cost = costs.contains { $0 == nil } ? nil : costs.reduce(USD.zero) { $0 + $1! }
+        let now = watch.alarms(at: record.time, costPerHour: cost)
+        func same(_ a: Alarm, _ b: Alarm) -> Bool { (a.kind, a.pool, a.tenant) == (b.kind, b.pool, b.tenant) }
+        for alarm in now where !alarms.contains(where: { same($0, alarm) }) {
+            note("\(alarm.kind.rawValue): \(alarm.text)")
+        }
+        for alarm in alarms where !now.contains(where: { same($0, alarm) }) {
+            note("\(alarm.kind.rawValue) is over: \(alarm.text)")
+        }
+        alarms = now
+    }
+
+    /// Has the gateway hold abusers to a rate, and lets go of those who are no more.
+    private func tendCaps(at now: Instant) async {
+        guard configuration.abuse != nil, !knowsCaps || !watch.abuses.isEmpty || !watch.caps.isEmpty else { return }
+        do {
+            var known = try await gateway.caps()
+            for order in watch.orders(known: known, at: now) {
+                try await gateway.set(order.cap, of: order.tenant)
+                known[order.tenant] = order.cap.tokensPerMinute == nil ? nil : order.cap
+                note(
+                    order.cap.tokensPerMinute.map {
+                        "tenant '\(order.tenant)' is held to \($0) tokens a minute: \(order.cap.reason)"
+                    } ?? "tenant '\(order.tenant)' is no longer held to a rate")
+            }
+            watch.caps = known.compactMapValues { $0.reason.hasPrefix(FleetWatch.capReason) ? $0.tokensPerMinute : nil }
+            knowsCaps = true
+        } catch {
+            note("caps of tenants: \(error)")
+        }
     }
 
     private func note(_ text: String) {
@@ -408,7 +465,7 @@ public actor Controller {
             policy: type(of: configuration.policy).name, policyDigest: file?.digest ?? "",
             journal: "\(configuration.folder)/journal.jsonl", ticks: ticks,
             pools: known.indices.compactMap(poolStatus), decisions: decisions.reversed().prefix(100).map { $0 },
-            problems: problems.reversed())
+            alarms: alarms, problems: problems.reversed())
     }
 
     private func poolStatus(_ pool: Int) -> ControllerStatus.Pool? {

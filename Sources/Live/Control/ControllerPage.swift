@@ -1,3 +1,4 @@
+import Control
 import Reporting
 
 /// The controller's metrics page.
@@ -26,6 +27,11 @@ enum ControllerPage {
                 pool.costPerHour.map { ([("pool", pool.status.pool.name)], Double($0.nanodollars) / 1e9) }
             })
         page.gauge("tidegate_problems", "Things an operator should look at.", Double(status.problems.count))
+        page.gauge(
+            "tidegate_alarm", "Alarms by kind: how many there are now.",
+            Alarm.Kind.allCases.map { kind in
+                ([("kind", kind.rawValue)], Double(status.alarms.count { $0.kind == kind }))
+            })
         return page.text
     }
 }

@@ -64,6 +64,8 @@ public struct ControllerService: Sendable {
             gateway: try Self.target(configuration.gateway.admin),
             gatewayToken: try configuration.controller.gatewayTokenFile.map(Self.token))
         (own.lease, own.version, own.tls) = (configuration.controller.lease, version, tls)
+        (own.abuse, own.alarms) = (configuration.controller.abuse, configuration.controller.alarms)
+        own.stepTimes = Dictionary(uniqueKeysWithValues: scenario.pools.map { ($0.id, $0.profile.stepTime) })
         var leadership: KubernetesLeadership?
         if let lease = configuration.controller.clusterLease {
             let identity = "\(ProcessInfo.processInfo.hostName)-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
@@ -74,7 +76,7 @@ public struct ControllerService: Sendable {
 
     /// Controls until `isOver` says so or a part fails. Workers stay.
     public func run(
-        isOver: @escaping @Sendable () -> Bool, onListening: @escaping @Sendable (_ url: String) -> Void
+        until isOver: @escaping @Sendable () -> Bool, onListening: @escaping @Sendable (_ url: String) -> Void
     ) async throws {
         let listen = settings.listen
         let server = ControllerServer(controller, listen: listen, tokens: tokens) { port in

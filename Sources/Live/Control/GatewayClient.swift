@@ -66,6 +66,44 @@ struct GatewayClient: Sendable {
         return state
     }
 
+    /// A tenant's token rate as it was set, and why.
+    struct Cap: Codable, Hashable, Sendable {
+        var tokensPerMinute: Int?
+        var reason: String
+
+        private enum CodingKeys: String, CodingKey {
+            case tokensPerMinute = "tokens_per_minute"
+            case reason
+        }
+    }
+
+    /// The caps in force, by tenant.
+    func caps() async throws(Failure) -> [String: Cap] {
+        struct Tenants: Decodable {
+            struct Tenant: Decodable {
+                var tenant: String
+                var cap: Cap?
+            }
+            var tenants: [Tenant]
+        }
+        let answer = try await call("GET", "/admin/v1/tenants")
+        guard answer.status == 200 else { throw .refused(status: answer.status, String(answer.body.prefix(300))) }
+        guard let told = try? JSONDecoder().decode(Tenants.self, from: Data(answer.body.utf8)) else {
+            throw .refused(status: 200, "an answer that is none of a gateway: \(answer.body.prefix(200))")
+        }
+        return Dictionary(told.tenants.compactMap { own in own.cap.map { (own.tenant, $0) } }) { first, _ in first }
+    }
+
+    /// Holds a tenant to a token rate, or with a `nil` rate to its terms alone.
+    func set(_ cap: Cap, of tenant: String) async throws(Failure) {
+        // `null` must be written: an absent rate would be one too, but nobody could tell it from a slip.
+        let rate = cap.tokensPerMinute.map { "\($0)" } ?? "null"
+        guard let reason = try? JSONEncoder().encode(cap.reason) else { throw .unreachable("a reason that is no text") }
+        let body = "{\"tokens_per_minute\":\(rate),\"reason\":\(String(decoding: reason, as: UTF8.self))}"
+        let answer = try await call("PUT", "/admin/v1/tenants/\(tenant.urlEncoded)/cap", body: body)
+        guard answer.status == 200 else { throw .refused(status: answer.status, String(answer.body.prefix(300))) }
+    }
+
     /// The metrics page.
     func metrics() async throws(Failure) -> String {
         let answer = try await call("GET", "/metrics")

@@ -62,6 +62,10 @@ public struct EndpointMeasurement: Sendable {
         try await measureSingles(onProgress)
         var (widest, saturation) = (1, 0.0)
         var step = observation.singles.joined().compactMap(\.tpot).sorted().first ?? 0.001
+        observation.bursts.append(
+            try await play(
+                design.intrusions(width: 1, step: step, prefill: ttft), "prompts beside a decoding sequence", 0.15,
+                onProgress))
         for (index, width) in design.widths.enumerated() {
             let share = 0.15 + 0.3 * Double(index) / Double(design.widths.count)
             for burst in design.bursts(width: width) {

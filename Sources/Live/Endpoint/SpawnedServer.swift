@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Units
 
@@ -29,6 +30,8 @@ public final class SpawnedServer: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+        // What this process has open is not the child's.
+        clinux_spawn_close_from(&actions, 3)
         let words: [UnsafeMutablePointer<CChar>?] = (["/bin/sh", "-c", command] as [String]).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var child: pid_t = 0

@@ -19,6 +19,8 @@ public struct LocalFleet: Sendable {
         public var folder: String
         /// Where clients come; 0 for any free port.
         public var listen = ListenAddress(host: "127.0.0.1", port: 0)
+        /// Where the controller's status page is; `nil` for nowhere.
+        public var status: ListenAddress?
         /// Whether the controller acts.
         public var isActive = true
         /// Multiplies the step times that emulated workers take.
@@ -26,6 +28,8 @@ public struct LocalFleet: Sendable {
         /// What the journal says of who wrote it.
         public var origin: String
         public var version = "0"
+        /// When a tenant is taken for an abuser; `nil` watches nobody, as the simulator does.
+        public var abuse: TenantWatchRules?
 
         public init(program: String, folder: String, origin: String) {
             self.program = program
@@ -41,6 +45,8 @@ public struct LocalFleet: Sendable {
         public let clock: LiveClock
         /// Where clients come.
         public let url: String
+        /// Where the status page is; `nil` for nowhere.
+        public let statusURL: String?
 
         /// Waits until every pool has its first replicas and the gateway routes to them.
         ///
@@ -99,9 +105,11 @@ public struct LocalFleet: Sendable {
                         throw FleetError("the gateway ended before it listened")
                     }
                     let controller = try controller(addresses, pools: pools, clock: clock)
+                    let statusURL = try await status(of: controller, tasks: &tasks)
                     let running = Running(
                         controller: controller, pools: pools, clock: clock,
-                        url: "http://\(ListenAddress(host: options.listen.host, port: addresses.port))")
+                        url: "http://\(ListenAddress(host: options.listen.host, port: addresses.port))",
+                        statusURL: statusURL)
                     for pool in pools {
                         tasks.addTask {
                             await pool.run()
@@ -128,6 +136,27 @@ public struct LocalFleet: Sendable {
             for pool in pools { tasks.addTask { await pool.stopAll(within: .seconds(5)) } }
         }
         return try result.get()
+    }
+
+    /// Serves the status page, where it is wanted.
+    ///
+    /// - Returns: Where.
+    private func status<Value>(
+        of controller: Controller, tasks: inout ThrowingTaskGroup<Value?, any Error>
+    ) async throws -> String? {
+        guard let listen = options.status else { return nil }
+        let (listening, heard) = AsyncStream<Int>.makeStream()
+        let server = ControllerServer(controller, listen: listen, tokens: []) { heard.yield($0) }
+        tasks.addTask {
+            defer { heard.finish() }
+            do { try await server.run() } catch { throw FleetError("\(listen): cannot listen there: \(error)") }
+            return nil
+        }
+        guard let port = await listening.first(where: { _ in true }) else {
+            _ = try await tasks.next()
+            throw FleetError("\(listen): cannot listen there")
+        }
+        return "http://\(ListenAddress(host: listen.host, port: port))"
     }
 
     private func gatewayConfiguration() -> GatewayConfiguration {
@@ -164,7 +193,8 @@ public struct LocalFleet: Sendable {
             control: scenario.control, limits: scenario.guardLimits, pools: scenario.observedPools, policy: policy,
             folder: options.folder, origin: options.origin, isActive: options.isActive,
             gateway: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"))
-        configuration.version = options.version
+        (configuration.version, configuration.abuse) = (options.version, options.abuse)
+        configuration.stepTimes = Dictionary(uniqueKeysWithValues: scenario.pools.map { ($0.id, $0.profile.stepTime) })
         configuration.startsByItself = false
         return try Controller(configuration, actuators: pools, clock: clock, group: group)
     }

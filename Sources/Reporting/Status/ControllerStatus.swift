@@ -78,13 +78,15 @@ public struct ControllerStatus: Sendable, Encodable {
     public var pools: [Pool]
     /// The last decisions that changed something or were changed by a guard, newest first.
     public var decisions: [ControlRecord]
+    /// What is the matter now.
+    public var alarms: [Alarm]
     /// Newest first.
     public var problems: [Problem]
 
     public init(
         version: String, role: Role, epoch: Int?, started: Instant, time: Instant, policy: String,
         policyDigest: String, journal: String, ticks: Int, pools: [Pool], decisions: [ControlRecord],
-        problems: [Problem]
+        alarms: [Alarm] = [], problems: [Problem]
     ) {
         self.version = version
         self.role = role
@@ -97,6 +99,7 @@ public struct ControllerStatus: Sendable, Encodable {
         self.ticks = ticks
         self.pools = pools
         self.decisions = decisions
+        self.alarms = alarms
         self.problems = problems
     }
 }

@@ -22,7 +22,9 @@ public struct StatusPage: Sendable {
             <p class="question">\(Self.summary(status))</p>
             <div class="verdict">\(Self.pill(status))<span class="meta">as of \(status.time.readable) UTC</span></div>
             \(Self.tiles(status))
+            <nav aria-label="Sections"><ul>\(Self.links(status))</ul></nav>
             <main>
+            \(Self.alarms(status))
             \(status.pools.map { Self.pool($0) })
             \(Self.decisions(status))
             \(Self.problems(status))
@@ -32,6 +34,12 @@ public struct StatusPage: Sendable {
 
             """
         text = page.text
+    }
+
+    private static func links(_ status: ControllerStatus) -> [HTML] {
+        status.pools.map { pool -> HTML in
+            "<li><a href=\"#pool-\(pool.status.pool.name)\">Pool \(pool.status.pool.name)</a></li>"
+        } + ["<li><a href=\"#decisions\">Decisions</a></li>"]
     }
 
     private static func headline(_ status: ControllerStatus) -> String {
@@ -49,7 +57,9 @@ public struct StatusPage: Sendable {
     }
 
     private static func pill(_ status: ControllerStatus) -> HTML {
-        let isWell = status.role == .active && status.pools.allSatisfy { $0.problems.isEmpty }
+        let isWell =
+            status.role == .active && status.alarms.isEmpty
+            && status.pools.allSatisfy { $0.problems.isEmpty }
         let epoch = status.epoch.map { ", epoch \($0)" } ?? ""
         return "<span class=\"pill \(isWell ? "good" : "bad")\">\(status.role.rawValue)\(epoch)</span>"
     }
@@ -146,6 +156,16 @@ public struct StatusPage: Sendable {
             lead: status.decisions.isEmpty
                 ? "Nothing has changed a target yet." : "Newest first; the journal has them all.",
             body: status.decisions.isEmpty ? "" : table.wrapping([4]).html
+        ).html
+    }
+
+    private static func alarms(_ status: ControllerStatus) -> HTML {
+        guard !status.alarms.isEmpty else { return "" }
+        let items = status.alarms.map { alarm -> HTML in
+            "<li>\(alarm.kind.rawValue)\(alarm.pool.map { ", pool \($0)" } ?? ""): \(alarm.text)</li>"
+        }
+        return Panel(
+            id: "alarms", title: "Alarms", lead: "What is the matter now.", body: "<ul class=\"prose\">\(items)</ul>"
         ).html
     }
 

@@ -116,25 +116,35 @@ struct FleetProcessTests {
                 struct Resize: Decodable { var from: Int, to: Int }
                 var figures: [String: Double]
                 var resizes: [Resize]
-                var cold_starts_seconds: [Double]
+                var coldStartsSeconds: [Double]
+
+                enum CodingKeys: String, CodingKey {
+                    case figures, resizes
+                    case coldStartsSeconds = "cold_starts_seconds"
+                }
             }
             struct Verdicts: Decodable { var plant: Bool, control: Bool }
             var live: Side
             var simulated: Side
-            var difference_percent: [String: Double]
+            var differencePercent: [String: Double]
             var verdicts: Verdicts
+
+            enum CodingKeys: String, CodingKey {
+                case live, simulated, verdicts
+                case differencePercent = "difference_percent"
+            }
         }
         let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
         #expect(report.live.resizes.map(\.to) == [2])
         #expect(report.verdicts.control)
-        #expect(report.live.cold_starts_seconds.count == 1)
-        #expect(report.live.cold_starts_seconds.allSatisfy { $0 >= 1 && $0 < 3 })
+        #expect(report.live.coldStartsSeconds.count == 1)
+        #expect(report.live.coldStartsSeconds.allSatisfy { $0 >= 1 && $0 < 3 })
         #expect(report.live.figures["arrived"] == report.simulated.figures["arrived"])
         #expect(report.live.figures["completed"] == report.live.figures["arrived"])
         for key in ["cost", "ttft_mean", "ttft_p99", "itl_mean", "itl_p99", "e2e_mean"] {
-            #expect(report.difference_percent[key] != nil, "\(key)")
+            #expect(report.differencePercent[key] != nil, "\(key)")
         }
-        #expect(abs(report.difference_percent["cost"] ?? 99) < 3)
+        #expect(abs(report.differencePercent["cost"] ?? 99) < 3)
         let summary = try JournalVerification.verify(path: "\(scenario.folder)/out/journal.jsonl")
         #expect(summary.changes == 1)
         // Nothing of the fleet is left.

@@ -406,6 +406,9 @@ struct GatewayTests {
                 await client.send(Self.twice(#"{"model":"flat-model","prompt":"a","max_tokens":1}"#))
                 #expect(try await client.reply().status == 200)
                 #expect(try await client.reply().status == 200)
+                // A head alone has no body, and the next answer follows it.
+                await client.send("HEAD /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                try await client.wait(for: "\r\n\r\nHTTP/1.1 200 OK")
                 let headers = try HTTP(port: gateway.port)
                 await headers.send(
                     "GET /health HTTP/1.1\r\nHost: x\r\nX-Long: \(String(repeating: "y", count: 20_000))\r\n\r\n")

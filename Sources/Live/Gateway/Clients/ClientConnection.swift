@@ -32,6 +32,8 @@ final class ClientConnection: ChannelDuplexHandler {
     private var bodyBytes = 0
     private var keepsAlive = true
     private var isChunked = true
+    /// Whether the client wants no more than a head.
+    private var isHeadOnly = false
     /// Parts that came before their turn.
     private var queued: Deque<HTTPServerRequestPart> = []
     private var isReadWanted = false
@@ -173,6 +175,7 @@ final class ClientConnection: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead) {
         keepsAlive = head.isKeepAlive && !core.isDraining
         isChunked = head.version == .http1_1
+        isHeadOnly = head.method == .HEAD
         body = nil
         bodyBytes = 0
         let now = MonotonicTime.now
@@ -291,7 +294,7 @@ final class ClientConnection: ChannelDuplexHandler {
         write(
             ResponseText.head(
                 status, type: "application/json", length: text.utf8.count, request: request, standing,
-                closes: !keepsAlive, more: ResponseText.fields(of: error)) + text)
+                closes: !keepsAlive, more: ResponseText.fields(of: error)) + (isHeadOnly ? "" : text))
     }
 
     func beginStream(_ request: String, _ standing: RateStanding?) {

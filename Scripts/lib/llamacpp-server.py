@@ -1,0 +1,29 @@
+"""llama.cpp's own server, out of the wheel of xllamacpp: llamacpp-server.py MODEL.gguf PORT SLOTS CONTEXT_PER_SLOT BATCH.
+
+One thread computes: with more than there are free processors they wait for one another. Ends on SIGTERM.
+"""
+import os
+import signal
+import sys
+import time
+
+import xllamacpp
+
+model, port, slots, context, batch = sys.argv[1], *map(int, sys.argv[2:6])
+settings = xllamacpp.CommonParams()
+settings.model.path = model
+settings.hostnames = ["127.0.0.1"]
+settings.port = port
+settings.n_parallel = slots
+settings.n_ctx = slots * context
+settings.n_batch = batch
+settings.endpoint_metrics = True
+settings.cpuparams.n_threads = 1
+settings.cpuparams_batch.n_threads = 1
+server = xllamacpp.Server(settings)
+print("listening on", server.listening_address, flush=True)
+# The wheel's own way to end does not return.
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: os._exit(0))
+while True:
+    time.sleep(1)
