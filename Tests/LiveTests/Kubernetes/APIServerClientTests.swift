@@ -48,7 +48,7 @@ struct APIServerClientTests {
             ) async -> APIServerError? {
                 server.cluster.configure { $0.fault = { _ in answer } }
                 do throws(APIServerError) {
-                    _ = try await Self.client(server.access, attempt: attempt, call: .seconds(1)).get(
+                    _ = try await Self.client(server.access, attempt: attempt, call: .seconds(3)).get(
                         Self.scale, as: KubernetesScale.self)
                     return nil
                 } catch { return error }
@@ -72,7 +72,8 @@ struct APIServerClientTests {
             Issue.record("a port where nobody listens is not unreachable")
             return
         }
-        #expect(reason == "Connection refused")
+        // The last try may be cut short by the deadline.
+        #expect(["Connection refused", "no connection within the time"].contains(reason))
     }
 
     private static func refusedConnection() async -> APIServerError? {
