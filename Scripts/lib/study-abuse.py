@@ -122,7 +122,9 @@ controller: {{listen: "127.0.0.1:{control}", abuse: {watch}}}
             raise Failure(f"the load ended with {load.returncode}: {load.stderr[-1000:]}")
         status = ask(control, "/v1/status")
         ticks = levels(folder)[before:]
-        begin = QUIET // 5
+        begin, end = QUIET // 5, (QUIET + ABUSE) // 5
+        if len(ticks) < end - 1:
+            raise Failure(f"{run}: the controller ticked {len(ticks)} times of {end}: the machine is too busy to measure on", 75)
         during = [target for _, target in ticks[begin:begin + ABUSE // 5]]
         attained, due, refused = {}, {}, 0
         for row in csv.DictReader(open(f"{folder}/out/requests.csv")):
@@ -165,5 +167,6 @@ controller: {{listen: "127.0.0.1:{control}", abuse: {watch}}}
 try:
     lines = "".join(play(run) for run in runs)
 except Failure as failure:
-    raise SystemExit(f"error: {failure}")
+    print(f"error: {failure.args[0]}", file=sys.stderr)
+    sys.exit(failure.args[1] if len(failure.args) > 1 else 1)
 append(record, HEADING, lines.rstrip())
