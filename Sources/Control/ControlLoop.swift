@@ -98,6 +98,19 @@ public struct ControlRecord: Hashable, Sendable, Codable {
     public var context: TickContext?
 }
 
+extension ControlRecord {
+    /// The level that a pool should have after this tick, guards included, whoever brings it there; `nil` for a pool that was
+    /// not observed.
+    public func level(of pool: PoolID) -> Int? {
+        guard let observed = observation.pools.first(where: { $0.pool == pool }) else { return nil }
+        if let last = interventions.last(where: { $0.pool == pool }) { return last.allowed }
+        if case .resize(let targets) = decision.action, let target = targets.last(where: { $0.pool == pool }) {
+            return target.replicas
+        }
+        return observed.target
+    }
+}
+
 /// How a live controller stood when it decided: part of the record, because the guards heed it.
 public struct TickContext: Hashable, Sendable, Codable {
     /// The term of its leadership.

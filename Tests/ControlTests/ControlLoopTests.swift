@@ -190,3 +190,28 @@ struct ControlLoopTests {
         #expect(try fault { $0.record.observation.time = Instant(nanoseconds: .max) } != nil)
     }
 }
+
+@Suite("The level that a tick leaves a pool")
+struct DesiredLevelTests {
+    private let pool = PoolID("chat")
+
+    private func record(wanted: Int?, guarded: Int? = nil) -> ControlRecord {
+        let observed = PoolObservation(
+            pool: pool, ready: 2, starting: 0, draining: 0, target: 2, bounds: ReplicaBounds(minimum: 1, maximum: 9))
+        return ControlRecord(
+            sequence: 1, time: .epoch, observation: FleetObservation(time: .epoch, pools: [observed]),
+            decision: ScalingDecision(
+                wanted.map { .resize([PoolTarget(pool: pool, replicas: $0, reason: "tests")]) } ?? .hold(.onTarget)),
+            interventions: guarded.map {
+                [GuardIntervention(rule: .bounds, pool: pool, proposed: wanted ?? 2, allowed: $0, reason: "tests")]
+            } ?? [], targets: [])
+    }
+
+    @Test("What the guards let through of what the policy wants, also where nothing is applied")
+    func level() {
+        #expect(record(wanted: nil).level(of: pool) == 2)
+        #expect(record(wanted: 5).level(of: pool) == 5)
+        #expect(record(wanted: 12, guarded: 9).level(of: pool) == 9)
+        #expect(record(wanted: 5).level(of: PoolID("other")) == nil)
+    }
+}

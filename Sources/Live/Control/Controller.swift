@@ -81,7 +81,9 @@ public actor Controller {
     private var known: [ActuatorStatus?]
     private var acknowledged: [(routes: GatewayClient.Routes, at: Instant)?]
     private var outstanding: [[ReplicaID: Int]]
+    /// Of the last tick.
     private var observations: [PoolID: PoolObservation] = [:]
+    private var desired: [PoolID: Int] = [:]
     private var decisions: [ControlRecord] = []
     private var problems: [ControllerStatus.Problem] = []
     /// Levels that were sent, for who rehearses.
@@ -387,7 +389,10 @@ public actor Controller {
     }
 
     private func keep(_ record: ControlRecord) {
-        for pool in record.observation.pools { observations[pool.pool] = pool }
+        for pool in record.observation.pools {
+            observations[pool.pool] = pool
+            desired[pool.pool] = record.level(of: pool.pool)
+        }
         guard !record.targets.isEmpty || !record.interventions.isEmpty else { return }
         decisions.append(record)
         if decisions.count > Self.keptDecisions { decisions.removeFirst(decisions.count - Self.keptDecisions) }
@@ -474,6 +479,7 @@ public actor Controller {
         let paid = status.pool.readyReplicas.count + status.pool.starting + status.pool.draining
         return ControllerStatus.Pool(
             status: status.pool, observation: observation,
+            desired: desired[configuration.pools[pool].id] ?? status.pool.target,
             replicas: status.endpoints.map { endpoint in
                 .init(
                     id: endpoint.id, name: endpoint.name, url: endpoint.url, phase: endpoint.phase.rawValue,

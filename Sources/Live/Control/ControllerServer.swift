@@ -194,8 +194,3 @@ private struct ControllerResponder: HTTPResponder {
 extension HTTPField.Name {
     static let tidegateCommand = HTTPField.Name("X-Tidegate-Command")!
 }
-
-extension ControllerStatus.Pool {
-    /// What a scaler should bring the pool to: the level that was applied, or in shadow the one that would be.
-    var desired: Int { status.target }
-}

@@ -17,6 +17,8 @@ public struct ControllerStatus: Sendable, Encodable {
         public var status: PoolStatus
         /// As the policy saw it last; `nil` before the first tick.
         public var observation: PoolObservation?
+        /// The level it should have by the last tick, also where this controller does not act.
+        public var desired: Int
         public var replicas: [Replica]
         /// What all its machines cost now; `nil` when a price is unknown.
         public var costPerHour: USD?
@@ -24,11 +26,12 @@ public struct ControllerStatus: Sendable, Encodable {
         public var problems: [String]
 
         public init(
-            status: PoolStatus, observation: PoolObservation?, replicas: [Replica], costPerHour: USD?,
+            status: PoolStatus, observation: PoolObservation?, desired: Int, replicas: [Replica], costPerHour: USD?,
             problems: [String]
         ) {
             self.status = status
             self.observation = observation
+            self.desired = desired
             self.replicas = replicas
             self.costPerHour = costPerHour
             self.problems = problems
