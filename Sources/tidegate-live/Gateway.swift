@@ -3,7 +3,6 @@ import Formats
 import Foundation
 import Live
 import Units
-import UnixSignals
 
 /// `tidegate gateway`: an OpenAI-compatible front for pools of workers, from a live configuration.
 struct Gateway: AsyncParsableCommand {
@@ -98,7 +97,7 @@ struct GatewayProcess {
                     ["url": url, "port": ports.port, "admin_url": adminURL, "admin_port": ports.adminPort],
                     text: "clients come to \(url)/v1, admin is \(adminURL)")
             }
-            let helper = Task { await drainOnSignal(server, ended) }
+            let helper = Task { await output.drainOnSignal(within: drainDeadline, ended) { await drain(server) } }
             defer { helper.cancel() }
             try await server.run()
         } catch let error as GatewayStartError {
@@ -110,19 +109,6 @@ struct GatewayProcess {
     }
 
     private static func authority(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }
-
-    /// Drains at the first signal; a second one ends the process.
-    private func drainOnSignal(_ server: GatewayServer, _ ended: AsyncStream<ExitCode>.Continuation) async {
-        var isDraining = false
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-            guard !isDraining else { Foundation.exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
-            isDraining = true
-            output.tell(
-                "draining", ["deadline_s": drainDeadline.seconds],
-                text: "draining: no new requests; at most \(drainDeadline). A second signal ends at once")
-            Task { ended.yield(await drain(server)) }
-        }
-    }
 
     private func drain(_ server: GatewayServer) async -> ExitCode {
         switch await server.drain(within: drainDeadline) {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Live
 import Units
-import UnixSignals
 
 /// A worker as a process: it serves until a signal drains it, and ends with an exit code.
 struct WorkerProcess {
@@ -41,7 +40,10 @@ struct WorkerProcess {
     func run() async throws -> ExitCode {
         loop.start()
         let (codes, ended) = AsyncStream<ExitCode>.makeStream()
-        let helpers = [Task { await drainOnSignal(ended) }, Task { await reportEngine() }]
+        let helpers = [
+            Task { await output.drainOnSignal(within: drainDeadline, ended) { await drain() } },
+            Task { await reportEngine() },
+        ]
         defer { for task in helpers { task.cancel() } }
         do {
             try await server.run()
@@ -51,19 +53,6 @@ struct WorkerProcess {
         }
         // Only a drain ends the server.
         return await codes.first { _ in true } ?? .success
-    }
-
-    /// Drains at the first signal; a second one ends the process.
-    private func drainOnSignal(_ ended: AsyncStream<ExitCode>.Continuation) async {
-        var isDraining = false
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-            guard !isDraining else { Foundation.exit(128 + (signal == .sigterm ? SIGTERM : SIGINT)) }
-            isDraining = true
-            output.tell(
-                "draining", ["deadline_s": drainDeadline.seconds],
-                text: "draining: no new requests; at most \(drainDeadline). A second signal ends at once")
-            Task { ended.yield(await drain()) }
-        }
     }
 
     private func drain() async -> ExitCode {

@@ -7,7 +7,7 @@ import Units
 ///
 /// The epoch is the lease's count of transitions, so a Lease that is deleted begins again at 0 and orders are refused as
 /// fenced until the annotation `tidegate.dev/epoch` is removed from the workloads too.
-public final class KubernetesLeadership: Leadership {
+public final class KubernetesLeadership: Sendable {
     private let client: APIServerClient
     private let name: String
     private let identity: String
@@ -35,8 +35,12 @@ public final class KubernetesLeadership: Leadership {
         election = Mutex(LeaseElection(identity: identity, timing: timing))
     }
 
+    /// The number of this process's term while it leads; `nil` while it does not, or cannot be sure that it does.
+    ///
+    /// Asked before each order: what was true a moment ago may have ended while the process was stopped.
     public var epoch: Int? { election.withLock { $0.epoch(at: MonotonicTime.now) } }
 
+    /// Strives for the lead, and keeps it, until the task is cancelled; then gives it up.
     public func run() async {
         var said: String?
         while !Task.isCancelled {

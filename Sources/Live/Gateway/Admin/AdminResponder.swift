@@ -58,19 +58,8 @@ struct AdminResponder: HTTPResponder {
     }
 
     private func authorize(_ request: Request, least: AdminRole) throws(APIError) {
-        let tokens = core.configuration.adminTokens
-        guard !tokens.isEmpty else { return }
-        guard let shown = TenantKeys.digest(ofBearer: request.headers[.authorization]) else { throw .noKey }
-        var role: AdminRole?
-        for token in tokens {
-            if TenantKeys.areEqual(Array(token.digest.lowercased().utf8), shown) { role = token.role }
-        }
-        guard let role else { throw .wrongKey }
-        guard role >= least else {
-            throw APIError(
-                status: .forbidden, message: "The role \(role.rawValue) may not do this, \(least.rawValue) may",
-                type: "invalid_request_error", code: "wrong_role")
-        }
+        try core.configuration.adminTokens.require(
+            least, shown: TenantKeys.digest(ofBearer: request.headers[.authorization]))
     }
 
     private func log(_ error: APIError, _ request: Request) {
