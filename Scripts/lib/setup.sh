@@ -80,3 +80,6 @@ build_live() {
     swift build -c release --product tidegate-live
     live=$(swift build -c release --show-bin-path)/tidegate-live
 }
+
+# The words before a command whose processes are to run before what else the machine does; none where that is not allowed.
+urgently() { if chrt -r 50 true 2>/dev/null; then echo chrt -r 50; fi; }

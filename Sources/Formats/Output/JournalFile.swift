@@ -112,41 +112,64 @@ public enum JournalVerification {
         path: String, policy: PolicyFile?, progress: ((Int) -> Void)?
     ) throws -> (JournalSummary, JournalReplay) {
         let scanner = try LineScanner(path: path, name: path)
+        let (header, text) = try header(scanner)
+        var replay: JournalReplay
+        do {
+            replay = try JournalReplay(header, text: text, policy: policy)
+        } catch {
+            throw JournalError(path: path, line: scanner.line, problem: .fault(error))
+        }
+        var summary = JournalSummary(header: header, hash: header.hash)
+        try play(scanner, into: &replay) { line in
+            summary.ticks += 1
+            summary.changes += line.record.targets.isEmpty ? 0 : 1
+            if summary.first == nil { summary.first = line.record.time }
+            summary.last = line.record.time
+            summary.hash = line.hash
+            if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
+        }
+        return (summary, replay)
+    }
+
+    /// The first line, and its text.
+    static func header(_ scanner: LineScanner) throws -> (JournalHeader, text: String) {
+        guard let first = try scanner.next() else {
+            throw JournalError(path: scanner.name, line: 1, problem: .empty)
+        }
         func fail(_ problem: JournalError.Problem) -> JournalError {
-            JournalError(path: path, line: scanner.line, problem: problem)
+            JournalError(path: scanner.name, line: scanner.line, problem: problem)
         }
         let decoder = JSONDecoder()
-        guard let first = try scanner.next() else {
-            throw JournalError(path: path, line: 1, problem: .empty)
-        }
         guard let header = try? decoder.decode(JournalHeader.self, from: Data(first)) else {
             struct Format: Decodable { var format: String }
             let format = (try? decoder.decode(Format.self, from: Data(first)))?.format
             if format == JournalHeader.format { throw fail(.unreadable("the header lacks what it should say")) }
             throw fail(.fault(.notAJournal(format.map { shown($0) })))
         }
-        do {
-            var replay = try JournalReplay(
-                header, text: String(decoding: first, as: UTF8.self), policy: policy)
-            var summary = JournalSummary(header: header, hash: header.hash)
-            while let bytes = try scanner.next() {
-                let line: JournalRecord
-                do {
-                    line = try decoder.decode(JournalRecord.self, from: Data(bytes))
-                } catch {
-                    throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
-                }
-                try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
-                summary.ticks += 1
-                summary.changes += line.record.targets.isEmpty ? 0 : 1
-                if summary.first == nil { summary.first = line.record.time }
-                summary.last = line.record.time
-                summary.hash = line.hash
-                if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
+        return (header, String(decoding: first, as: UTF8.self))
+    }
+
+    /// Plays the lines that follow.
+    static func play(
+        _ scanner: LineScanner, into replay: inout JournalReplay, each: (JournalRecord) -> Void
+    ) throws {
+        func fail(_ problem: JournalError.Problem) -> JournalError {
+            JournalError(path: scanner.name, line: scanner.line, problem: problem)
+        }
+        let decoder = JSONDecoder()
+        while let bytes = try scanner.next() {
+            let line: JournalRecord
+            do {
+                line = try decoder.decode(JournalRecord.self, from: Data(bytes))
+            } catch {
+                throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
             }
-            return (summary, replay)
-        } catch let fault as JournalFault {
-            throw fail(.fault(fault))
+            do {
+                try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
+            } catch {
+                throw fail(.fault(error))
+            }
+            each(line)
         }
     }
 

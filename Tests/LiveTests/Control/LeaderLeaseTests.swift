@@ -40,6 +40,32 @@ struct LeaderLeaseTests {
         #expect(try new.whileLeading { $0 } == 2)
     }
 
+    @Test("One whose process has ended is followed at once; one that lives is waited for")
+    func ended() throws {
+        let path = Self.path()
+        var dead: LeaderLease? = try LeaderLease(path: path, duration: .seconds(30))
+        var next = try LeaderLease(path: path, duration: .seconds(30))
+        #expect(try dead!.acquire())
+        #expect(try !next.acquire())
+        #expect(next.leader == .init(epoch: 1, process: "\(getpid())"))
+        // What is left of a process that is gone: its file, and no lock.
+        dead = nil
+        #expect(try next.acquire())
+        #expect(next.epoch == 2)
+        #expect(next.leader == nil)
+    }
+
+    @Test("An act that takes longer than the lease has not lost it: nobody could take it meanwhile")
+    func longAct() throws {
+        let path = Self.path()
+        var lease = try LeaderLease(path: path, duration: .milliseconds(40))
+        var other = try LeaderLease(path: path, duration: .seconds(30))
+        #expect(try lease.acquire())
+        try lease.whileLeading { _ in usleep(80_000) }
+        #expect(try !other.acquire())
+        #expect(try lease.whileLeading { $0 } == 1)
+    }
+
     @Test("A lease that ran out is taken again under a new epoch, by its old holder too")
     func newTerm() async throws {
         var lease = try LeaderLease(path: Self.path(), duration: .milliseconds(30))
