@@ -81,11 +81,12 @@ struct Up: AsyncParsableCommand {
                 output.tell(
                     "serving",
                     [
-                        "url": running.url, "status_url": running.statusURL ?? "", "state": options.folder,
-                        "active": active,
+                        "url": running.url, "admin_url": running.adminURL, "status_url": running.statusURL ?? "",
+                        "state": options.folder, "active": active,
                     ],
                     text:
-                        "serving on \(running.url); status on \(running.statusURL ?? ""); state in \(options.folder); the controller "
+                        "serving on \(running.url); status on \(running.statusURL ?? ""); admin and metrics on "
+                        + "\(running.adminURL); state in \(options.folder); the controller "
                         + (active ? "acts" : "only watches (--active lets it act)"))
                 await Self.watch(running, for: limit, output: output)
             }

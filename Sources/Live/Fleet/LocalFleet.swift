@@ -47,6 +47,8 @@ public struct LocalFleet: Sendable {
         public let clock: LiveClock
         /// Where clients come.
         public let url: String
+        /// Where the gateway's metrics and its replicas' addresses are.
+        public let adminURL: String
         /// Where the status page is; `nil` for nowhere.
         public let statusURL: String?
 
@@ -111,7 +113,7 @@ public struct LocalFleet: Sendable {
                     let running = Running(
                         controller: controller, pools: pools, clock: clock,
                         url: "http://\(ListenAddress(host: options.listen.host, port: addresses.port))",
-                        statusURL: statusURL)
+                        adminURL: "http://127.0.0.1:\(addresses.adminPort)", statusURL: statusURL)
                     for pool in pools {
                         tasks.addTask {
                             await pool.run()
