@@ -96,7 +96,8 @@ struct Clients {
     }
 
     /// - Parameter tls: Whom the server must be, where it speaks TLS.
-    func connect(_ count: Int, to port: Int, _ request: ByteBuffer, isStream: Bool, isEndless: Bool, tls: PeerRole?
+    func connect(
+        _ count: Int, to port: Int, _ request: ByteBuffer, isStream: Bool, isEndless: Bool, tls: PeerRole?
     ) async throws {
         for _ in 0..<count {
             _ = try await ClientBootstrap(group: loop)
@@ -218,13 +219,16 @@ case "requests":
     let upstream = try await Upstream(pieces: 1, gap: 1_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
-    try await clients.connect(1024, to: port, request("/v1/completions", plain), isStream: false, isEndless: true, tls: certificates.map { _ in .gateway })
+    try await clients.connect(
+        1024, to: port, request("/v1/completions", plain), isStream: false, isEndless: true,
+        tls: certificates.map { _ in .gateway })
     figures["requests"] = try await clients.measure(seconds) { $0.firsts }
 case "streams":
     let upstream = try await Upstream(pieces: 25 * (seconds + 60), gap: 40_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
-    try await clients.connect(2000, to: port, request("/v1/chat/completions", stream), isStream: true, isEndless: true,
+    try await clients.connect(
+        2000, to: port, request("/v1/chat/completions", stream), isStream: true, isEndless: true,
         tls: certificates.map { _ in .gateway })
     figures["streams"] = try await clients.measure(seconds) { $0.delays }
 case "first":

@@ -15,14 +15,16 @@ struct PrometheusTests {
         let fleet = try Process.started(
             WorkerProcessTests.tidegate,
             [
-                "up", OtherPrograms.root.path + "/Scenarios/laptop-burst", "--port", "0", "--status-port", "0", "--json",
+                "up", OtherPrograms.root.path + "/Scenarios/laptop-burst", "--port", "0", "--status-port", "0",
+                "--json",
                 "--state", folder + "/state",
             ], output: folder + "/up.json")
         defer { fleet.stop() }
         var serving: [String: Any] = [:]
         try await until("the fleet serves") {
             let lines = (try? String(contentsOfFile: folder + "/up.json", encoding: .utf8)) ?? ""
-            serving = lines.split(separator: "\n")
+            serving =
+                lines.split(separator: "\n")
                 .compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
                 .first { $0["event"] as? String == "serving" } ?? [:]
             return !serving.isEmpty

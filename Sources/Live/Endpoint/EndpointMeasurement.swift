@@ -83,7 +83,9 @@ public struct EndpointMeasurement: Sendable {
         }
         note(widest: widest)
         let rates = try capacity()
-        for (name, share, begin) in [("fitted-load", Self.fittedShare, 0.5), ("saturating-load", Self.saturatingShare, 0.7)] {
+        for (name, share, begin) in [
+            ("fitted-load", Self.fittedShare, 0.5), ("saturating-load", Self.saturatingShare, 0.7),
+        ] {
             observation.loads.append(
                 try await play(
                     design.fittedLoad(name, rate: share * rates.fitted), "a load to fit", begin, onProgress))

@@ -472,7 +472,9 @@ final class Exchange {
     func becameDurable() {
         guard case .settling(let ending) = phase else { return }
         phase = .ended
-        if let settled { trace?.ended(settled.row, status: settled.status, firstToken: firstTokenAt, settled: settledSince) }
+        if let settled {
+            trace?.ended(settled.row, status: settled.status, firstToken: firstTokenAt, settled: settledSince)
+        }
         guard let client else { return }
         self.client = nil
         switch ending {

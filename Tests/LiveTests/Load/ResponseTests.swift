@@ -130,7 +130,8 @@ struct EventTests {
             #expect(try #require(event(text)).isToken == isToken, "\(text)")
         }
         let arrival = Arrival(time: .epoch, promptTokens: 1, outputTokens: 3, tenant: 0, sloClass: 0)
-        var record = LoadRecord(LoadRequest(number: 0, offset: .zero, arrival: arrival, bytes: ByteBuffer()), scheduled: .epoch)
+        var record = LoadRecord(
+            LoadRequest(number: 0, offset: .zero, arrival: arrival, bytes: ByteBuffer()), scheduled: .epoch)
         func time(_ nanoseconds: Int64) -> Instant { Instant(nanoseconds: nanoseconds) }
         (record.times, record.emptyTimes, record.outputTokens) = ([time(1), time(3)], [time(2)], 3)
         #expect(record.tokenTimes == [time(1), time(2), time(3)])

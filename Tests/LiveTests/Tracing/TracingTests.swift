@@ -71,7 +71,8 @@ struct TracingTests {
         var configuration = TestGateway.configuration()
         configuration.traces = TraceExport(collector: try collector.target, share: 0)
         try await TestGateway.with(configuration, replicas: [worker.port]) { gateway in
-            let body = #"{"model":"flat-model","prompt":"a secret prompt","max_tokens":3,"stream":true,"user":"globex"}"#
+            let body =
+                #"{"model":"flat-model","prompt":"a secret prompt","max_tokens":3,"stream":true,"user":"globex"}"#
             let traced = try await gateway.complete(body, headers: "traceparent: \(Self.client)\r\n")
             #expect(traced.status == 200)
             // Neither a trace that is not sampled nor one that begins here at a share of 0 is exported.
