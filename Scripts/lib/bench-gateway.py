@@ -63,10 +63,10 @@ for place, folder, tls in WAYS:
     print(f"| {place} | {'yes' if tls else 'no'} | {f['perSecond']:,.0f} | {f['failed']} | {times(f)} | {cpu:.1f} "
           f"| {verdict(f['perSecond'] >= (2500 if tls else 5000) and not f['failed'])} |", flush=True)
 print()
-print("## Streams: 2,000 open, 25 pieces of some 240 bytes a second each")
+print("## Streams: 2,000 open, 25 pieces of some 240 bytes a second each, with TLS half as many")
 print()
 print("From when the worker wrote a piece to when the client had read it. Target: 50,000 pieces/s, each within 5 ms;")
-print("with TLS half of that.")
+print("with TLS half as many, likewise.")
 print()
 print(f"| TLS | pieces/s | failed | {HEAD} | CPU s, all | |")
 print("| --- " * 13 + "|")

@@ -9,7 +9,7 @@ import Units
 // The gateway with clients and a worker that computes nothing, all in one process: what it adds and how much it carries.
 //
 //     GatewayBench requests 10        whole answers, as fast as 1,024 clients get them, for 10 s
-//     GatewayBench streams 10         2,000 open streams of 25 pieces a second each
+//     GatewayBench streams 10         2,000 open streams of 25 pieces a second each; half as many with --tls
 //     GatewayBench first 10           300 streams a second, with and without the gateway
 //     GatewayBench streams 10 --tls   the same with TLS on both sides of the gateway, mutual where a worker is
 //
@@ -224,7 +224,8 @@ case "requests":
         tls: certificates.map { _ in .gateway })
     figures["requests"] = try await clients.measure(seconds) { $0.firsts }
 case "streams":
-    let upstream = try await Upstream(pieces: 25 * (seconds + 60), gap: 40_000_000, tls: certificates?.worker)
+    let upstream = try await Upstream(
+        pieces: 25 * (seconds + 60), gap: certificates == nil ? 40_000_000 : 80_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
     try await clients.connect(
