@@ -112,7 +112,8 @@ public struct ControllerService: Sendable {
         let folder = "\(configuration.stateFolder)/pools/\(pool.id.name)"
         let executor = model.map { WorkerExecutor.core(model: $0, threads: threads) } ?? .emulated
         let command = try WorkerCommand(
-            executor, program: program, pool: pool, folder: folder, seed: configuration.scenario.seed)
+            executor, program: program, pool: pool, folder: folder, seed: configuration.scenario.seed,
+            collector: configuration.traces.flatMap(TraceExport.init)?.collector)
         return LocalPool(
             LocalPool.Configuration(
                 pool: pool, price: configuration.scenario.priceBook.price(of: pool.offering)?.rate,
