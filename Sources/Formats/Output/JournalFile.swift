@@ -111,6 +111,48 @@ public enum JournalVerification {
     static func replay(
         path: String, policy: PolicyFile?, progress: ((Int) -> Void)?
     ) throws -> (JournalSummary, JournalReplay) {
+        var played: JournalReplay?
+        let summary = try read(path: path) { header, text throws(JournalFault) in
+            played = try JournalReplay(header, text: text, policy: policy)
+        } record: { record, bytes, ticks throws(JournalFault) in
+            try played!.check(record, text: String(decoding: bytes, as: UTF8.self))
+            if ticks % 1000 == 0 { progress?(ticks) }
+            return true
+        }
+        return (summary, played!)
+    }
+
+    /// Reads a journal as a stream and checks its chain, and does not play its policy again.
+    ///
+    /// A last line without an end is left out: its controller is writing it, or died over it, and nobody has acted on it.
+    ///
+    /// - Parameter body: Called with each tick; `false` ends the reading.
+    /// - Returns: What was read of it.
+    /// - Throws: `InputError` when it cannot be read, `JournalError` for the first line that is wrong.
+    public static func records(path: String, _ body: (ControlRecord) -> Bool) throws -> JournalSummary {
+        var previous = ""
+        return try read(path: path, allowsTornLine: true) { header, text throws(JournalFault) in
+            guard header.format == JournalHeader.format else { throw .notAJournal(header.format) }
+            guard header.isIntact else { throw .changed }
+            previous = header.hash
+        } record: { line, bytes, _ throws(JournalFault) in
+            guard JournalRecord.isIntact(line: bytes) else { throw .changed }
+            guard line.previous == previous else { throw .outOfChain }
+            previous = line.hash
+            return body(line.record)
+        }
+    }
+
+    /// Reads the lines of a journal.
+    ///
+    /// - Parameters:
+    ///   - allowsTornLine: Whether a last line that is cut short is left out, in place of an error.
+    ///   - begin: Checks the header.
+    ///   - record: Checks a line, from its bytes and its number among the ticks; `false` ends the reading.
+    private static func read(
+        path: String, allowsTornLine: Bool = false, begin: (JournalHeader, String) throws(JournalFault) -> Void,
+        record: (JournalRecord, UnsafeRawBufferPointer, Int) throws(JournalFault) -> Bool
+    ) throws -> JournalSummary {
         let scanner = try LineScanner(path: path, name: path)
         func fail(_ problem: JournalError.Problem) -> JournalError {
             JournalError(path: path, line: scanner.line, problem: problem)
@@ -126,25 +168,25 @@ public enum JournalVerification {
             throw fail(.fault(.notAJournal(format.map { shown($0) })))
         }
         do {
-            var replay = try JournalReplay(
-                header, text: String(decoding: first, as: UTF8.self), policy: policy)
+            try begin(header, String(decoding: first, as: UTF8.self))
             var summary = JournalSummary(header: header, hash: header.hash)
             while let bytes = try scanner.next() {
                 let line: JournalRecord
                 do {
                     line = try decoder.decode(JournalRecord.self, from: Data(bytes))
                 } catch {
+                    if scanner.isUnended, allowsTornLine { break }
                     throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
                 }
-                try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
                 summary.ticks += 1
+                let goesOn = try record(line, bytes, summary.ticks)
                 summary.changes += line.record.targets.isEmpty ? 0 : 1
                 if summary.first == nil { summary.first = line.record.time }
                 summary.last = line.record.time
                 summary.hash = line.hash
-                if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
+                guard goesOn else { break }
             }
-            return (summary, replay)
+            return summary
         } catch let fault as JournalFault {
             throw fail(.fault(fault))
         }

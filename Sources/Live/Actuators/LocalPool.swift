@@ -91,6 +91,7 @@ public actor LocalPool: PoolActuator {
             state = found
             state.epoch = epoch
             replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart) }
+            for replica in replicas { stand(replica.id, on: replica.machine) }
             try save()
             endUnknownWorkers()
             poll()
@@ -180,6 +181,9 @@ public actor LocalPool: PoolActuator {
         guard areBooksOpen else { return }
         for index in replicas.indices { meter(index, at: now) }
         keep(state.machines.closePeriod(at: now))
+        // The next period begins with those that are there.
+        state.stood = nil
+        for replica in replicas { stand(replica.id, on: replica.machine) }
     }
 
     /// Begins the bill at `now`: what was started before counts as handed over then.
@@ -199,7 +203,20 @@ public actor LocalPool: PoolActuator {
     private func keep(_ records: [UsageRecord]) {
         guard !records.isEmpty else { return }
         usage += records
-        UsageFile.append(records, to: "\(configuration.folder)/usage.jsonl")
+        let machines = records.map { MachineUsage($0, replicas: state.stood?[$0.instance]) }
+        do {
+            try MachineUsageFile.append(machines, to: "\(configuration.folder)/usage.jsonl")
+        } catch {
+            problem = "\(error)"
+        }
+        for record in records where record.terminated { state.stood?[record.instance] = nil }
+    }
+
+    /// Writes down that a replica stands on a machine, by whose name its requests are found.
+    private func stand(_ replica: ReplicaID, on machine: Int) {
+        guard let name = state.machines.machines[machine]?.name else { return }
+        state.stood = state.stood ?? [:]
+        if state.stood![name]?.contains(replica) != true { state.stood![name, default: []].append(replica) }
     }
 
     /// Charges a replica's time up to now to its machine.
@@ -248,6 +265,7 @@ public actor LocalPool: PoolActuator {
         var replica = LocalReplica(
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
+        stand(id, on: machine)
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()

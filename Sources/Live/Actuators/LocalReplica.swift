@@ -137,27 +137,13 @@ struct LocalPoolState: Codable {
     /// Replicas ever started: the number of the next one.
     var started = 0
     var machines: MachineBook
+    /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
+    var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
 
     init(_ configuration: LocalPool.Configuration) {
         machines = MachineBook(
             pool: configuration.pool.id, offering: configuration.pool.offering,
             slots: configuration.pool.replicasPerInstance, tenantCount: configuration.tenantCount)
-    }
-}
-
-/// Usage records as they become final, one JSON object a line.
-enum UsageFile {
-    static func append(_ records: [UsageRecord], to path: String) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        var text: [UInt8] = []
-        for record in records {
-            guard let line = try? JSONEncoder().encode(record) else { continue }
-            text += line + [UInt8(ascii: "\n")]
-        }
-        _ = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        fdatasync(descriptor)
     }
 }

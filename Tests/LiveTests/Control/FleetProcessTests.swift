@@ -147,6 +147,9 @@ struct FleetProcessTests {
         #expect(abs(report.differencePercent["cost"] ?? 99) < 3)
         let summary = try JournalVerification.verify(path: "\(scenario.folder)/out/journal.jsonl")
         #expect(summary.changes == 1)
+        // What machines were used for is the bill, and names who stood on them.
+        let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
+        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
         // Nothing of the fleet is left.
         #expect(ChildProcess.marked(under: "out/state/pools/chat").isEmpty)
     }
@@ -188,6 +191,9 @@ struct FleetProcessTests {
         #expect(second.process.terminationStatus == 0)
         let summary = try JournalVerification.verify(path: "\(scenario.folder)/state/controller/journal.jsonl")
         #expect(summary.changes == 1)
+        // The machines of the drained and of the dead one, whichever controller had started them.
+        let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
+        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
     }
 
     /// Numbers of the ready replicas; empty while no controller answers.
