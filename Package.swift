@@ -148,7 +148,7 @@ let package = Package(
             exclude: ["client.py", "conversation.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "EngineModel", "FleetModel", "Randomness"]),
         // Runs the executable itself: what is killed must be a process.
-        .testTarget(name: "SweepCommandTests", dependencies: ["tidegate"]),
+        .testTarget(name: "CommandTests", dependencies: values + ["Formats", "Store", "tidegate"]),
         .testTarget(name: "SimulationTests", dependencies: values + ["Formats"]),
         // Runs a model of the same fleet in Python, where Scripts/test could install SimPy.
         .testTarget(name: "SimPyTests", dependencies: values, exclude: ["fleet.py"]),

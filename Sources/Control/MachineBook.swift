@@ -31,6 +31,16 @@ public struct UsageTally: Sendable, Codable {
         requests = promptTokens
     }
 
+    /// Counts a request that ended on the machine. Only the tokens of a whole answer make its tenant pay.
+    ///
+    /// - Parameter tenant: Its index.
+    public mutating func count(tenant: Int, isCompleted: Bool, promptTokens prompt: Int64, outputTokens output: Int64) {
+        requests[tenant] += 1
+        guard isCompleted else { return }
+        promptTokens[tenant] += prompt
+        outputTokens[tenant] += output
+    }
+
     /// Charges a span that a replica spent in `phase`, `steps` of it computing.
     public mutating func charge(_ span: TimeSpan, steps: TimeSpan, in phase: ReplicaPhase) {
         switch phase {

@@ -44,6 +44,20 @@ public struct ReportContent: Sendable {
         self.leftOut = leftOut
     }
 
+    /// Whether it is of a live period.
+    var isLive: Bool { result.record != nil }
+
+    /// What the records of a live period cannot tell.
+    public static let liveLimits = [
+        "Gaps between tokens (ITL) and waits for a batch are in no record; TTFT, TPOT and E2E are the gateway's.",
+        "Requests that the gateway refused have no row in its ledger: they are neither counted nor missed.",
+        "Requests that had not ended when the ledger was read are not there yet.",
+        "Time in steps is known by machine and charge period, not over time; preemptions and prefix caches are not known.",
+        "Offered prompt tokens are those of requests that were served; output tokens count when their request ended.",
+        "A figure of what happened has no interval.",
+        "Storage, network traffic and the control plane are not priced; instances are.",
+    ]
+
     /// What every simulation of this version leaves out.
     public static let standardLimits = [
         "Capacity is always there: no stock-outs, no spot reclaims, no crashes, no zone loss.",

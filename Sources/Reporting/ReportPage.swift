@@ -60,11 +60,14 @@ public struct ReportPage: Sendable {
             content.result.warnings.isEmpty
             ? ""
             : """
-            <h3>Warnings of this run</h3><ul class="prose">\
+            <h3>Warnings of this \(content.isLive ? "period" : "run")</h3><ul class="prose">\
             \(content.result.warnings.map { line -> HTML in "<li>\(line)</li>" })</ul>
             """
         return Panel(
-            id: "left-out", title: "What this leaves out", lead: "A simulation answers only what it contains.",
+            id: "left-out", title: "What this leaves out",
+            lead: content.isLive
+                ? "The records of a live period tell only what was written down."
+                : "A simulation answers only what it contains.",
             body: "<ul class=\"prose\">\(items)</ul>\(warnings)")
     }
 }

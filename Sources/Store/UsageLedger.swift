@@ -36,6 +36,36 @@ public final class UsageLedger: Sendable {
         }
     }
 
+    /// Opens the ledger at `path` to look into it, while a gateway may be writing it: nothing is made, changed or tidied up.
+    ///
+    /// - Throws: `StoreError`: the file cannot be opened, is no ledger, is damaged, or was written by a newer version.
+    public init(reading path: String) throws(StoreError) {
+        self.path = path
+        database = try StoreError.translating(path) {
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(5)
+            configuration.label = "tidegate ledger, read"
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            if try queue.read(Self.migrator.hasBeenSuperseded) { throw StoreError.newerVersion(path: path) }
+            guard try queue.read({ try $0.tableExists("usage") }) else { throw StoreError.notADatabase(path: path) }
+            return queue
+        }
+    }
+
+    /// Hands out rows of requests that ended from `start` on and had arrived before `end`, in the order they were written,
+    /// all of one moment. Memory does not grow with them.
+    public func forEachRow(from start: Instant, to end: Instant, _ body: (UsageRow) -> Void) throws(StoreError) {
+        try StoreError.translating(path) {
+            try database.read { db in
+                let rows = try Row.fetchCursor(
+                    db, sql: "SELECT * FROM usage WHERE ended_at_ns >= ? AND arrived_at_ns < ? ORDER BY sequence",
+                    arguments: [start.nanoseconds, end.nanoseconds])
+                while let row = try rows.next() { body(try UsageRow(row: row)) }
+            }
+        }
+    }
+
     /// Adds rows; when it returns they are durable, all of them, and when it throws none is.
     public func append(_ rows: [UsageRow]) throws(StoreError) {
         try StoreError.translating(path) {

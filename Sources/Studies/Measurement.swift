@@ -21,7 +21,7 @@ public struct Measurement: Hashable, Sendable {
         /// In the unit that the path names.
         case number(Double)
         case money(USD)
-        /// Nothing to measure it on: the latency of no request.
+        /// Nothing to measure it on, such as the latency of no request, or nobody who measured it.
         case absent
 
         /// The quantity as replications average it; money in USD.
@@ -45,12 +45,14 @@ extension RunResult {
 
         add("requests", "arrived", quantity: .count(outcomes.arrived))
         add("requests", "completed", quantity: .count(outcomes.completed))
-        add("requests", "rejected", quantity: .count(outcomes.rejected))
+        // A ledger has a row for what was taken and has ended: what was refused or still ran is not in it.
+        let isSimulated = record == nil
+        add("requests", "rejected", quantity: isSimulated ? .count(outcomes.rejected) : .absent)
         add("requests", "failed", quantity: .count(outcomes.failed))
-        add("requests", "unfinished", quantity: .count(outcomes.unfinished))
+        add("requests", "unfinished", quantity: isSimulated ? .count(outcomes.unfinished) : .absent)
         add("tokens", "prompt", quantity: .count(promptTokens))
         add("tokens", "output", quantity: .count(outputTokens))
-        add("simulated_seconds", quantity: .number(duration.seconds))
+        add(isSimulated ? "simulated_seconds" : "period_seconds", quantity: .number(duration.seconds))
         for (name, histogram) in [
             ("ttft_ms", ttft), ("itl_ms", itl), ("tpot_ms", tpot), ("e2e_ms", e2e), ("queue_wait_ms", queueWait),
         ] {
@@ -59,7 +61,7 @@ extension RunResult {
             add(name, "p90", quantity: .milliseconds(histogram.quantile(0.9)))
             add(name, "p99", quantity: .milliseconds(histogram.quantile(0.99)))
         }
-        add("preemptions", quantity: .count(preemptions))
+        add("preemptions", quantity: preemptions.map { .count($0) } ?? .absent)
         if let prefixCache {
             add("prefix_cache", "queries", quantity: .count(prefixCache.queries))
             add("prefix_cache", "hits", quantity: .count(prefixCache.hits))

@@ -1,7 +1,9 @@
 import Foundation
 import Reporting
 import Simulation
+import Statistics
 import Studies
+import Units
 
 /// Results as a terminal shows them.
 enum ResultText {
@@ -20,22 +22,53 @@ enum ResultText {
             "  replicas    " + String(format: "%.2f", result.pools.reduce(0) { $0 + $1.meanReplicas }) + " in the mean",
         ]
         if let partial = content.partial { lines.insert("  PARTIAL     \(partial.text)", at: 1) }
-        for entry in result.sloClasses {
-            lines.append(
-                "  \(entry.isMet ? "✔" : "✘") SLO \(entry.sloClass.name): "
-                    + String(
-                        format: "%.2f %% of %.2f %%", 100 * entry.attainment, 100 * entry.sloClass.attainment))
-        }
-        for line in UncertaintyText.lines(content) { lines.append("  \(line)") }
-        for warning in result.warnings { lines.append("  note: \(warning)") }
-        lines.append(
-            "  cost        \(money(result.bill.total.dollars)), of which overhead \(money(result.bill.overhead.dollars))"
-        )
-        if let price = result.bill.total.per(result.outputTokens, scale: 1_000_000) {
-            lines.append("              \(money(price.dollars)) per million output tokens")
-        }
+        lines += verdicts(content) + cost(result)
         lines.append(String(format: "report: %@/report.html   (%.1f s)", folder as NSString, wallSeconds))
         return lines.joined(separator: "\n")
+    }
+
+    /// One screen on a live period.
+    static func live(_ content: ReportContent, folder: String) -> String {
+        let result = content.result
+        func milliseconds(_ value: Double?) -> String { value.map { String(format: "%.0f ms", $0) } ?? "not measured" }
+        func quantiles(_ histogram: LatencyHistogram) -> String {
+            "p50 \(milliseconds(histogram.quantile(0.5)?.milliseconds)), p99 "
+                + milliseconds(histogram.quantile(0.99)?.milliseconds)
+        }
+        let end = result.start + result.duration
+        let counts = result.outcomes
+        let replicas = result.pools.reduce(0.0) { $0 + $1.meanReplicas }
+        var lines: [String] = []
+        lines.append("\(result.scenario) with \(result.policy), live from \(result.start) to \(end)")
+        lines.append("  requests    \(counts.arrived) arrived, \(counts.completed) completed, \(counts.failed) failed")
+        lines.append("  TTFT        \(quantiles(result.ttft))")
+        lines.append("  E2E         \(quantiles(result.e2e))")
+        lines.append(String(format: "  replicas    %.2f in the mean", replicas))
+        lines += verdicts(content)
+        lines += cost(result)
+        for (tenant, share) in zip(result.bill.tenants, result.bill.split.tenants) {
+            lines.append("              \(tenant.name) \(share)")
+        }
+        lines.append("report: \(folder)/report.html")
+        return lines.joined(separator: "\n")
+    }
+
+    /// Promises, intervals and warnings.
+    private static func verdicts(_ content: ReportContent) -> [String] {
+        var lines = content.result.sloClasses.map { entry -> String in
+            let shares = String(format: "%.2f %% of %.2f %%", 100 * entry.attainment, 100 * entry.sloClass.attainment)
+            return "  \(entry.isMet ? "✔" : "✘") SLO \(entry.sloClass.name): \(shares)"
+        }
+        for line in UncertaintyText.lines(content) { lines.append("  \(line)") }
+        for warning in content.result.warnings { lines.append("  note: \(warning)") }
+        return lines
+    }
+
+    private static func cost(_ result: RunResult) -> [String] {
+        let total =
+            "  cost        \(money(result.bill.total.dollars)), of which overhead \(money(result.bill.overhead.dollars))"
+        guard let price = result.bill.total.per(result.outputTokens, scale: 1_000_000) else { return [total] }
+        return [total, "              \(money(price.dollars)) per million output tokens"]
     }
 
     /// The ranking, and how it fares on other plants.

@@ -20,32 +20,18 @@ struct Results {
 
     /// Finds out before the runs whether their files could be written.
     static func check(_ arguments: StudyArguments) throws(OutputError) {
-        try AtomicOutput.check(
-            ["report.html", "bill.csv", "timeline.csv", "policy.json", "summary.json"], in: arguments.output)
+        try AtomicOutput.check(ResultFiles.names, in: arguments.output)
     }
 
     /// Writes every file of the output folder, or none.
     func write() throws {
-        let result = content.result
-        var policyFile: String
-        var summary: String
+        let summary: String
         do {
-            policyFile = try CanonicalJSON.encode(result.policyFile)
             summary = try CanonicalJSON.encode(summaryDocument(speed: nil))
         } catch {
             preconditionFailure("a result that cannot be written: \(error)")
         }
-        do {
-            try AtomicOutput.write(
-                [
-                    ("report.html", ReportPage(content).text),
-                    ("bill.csv", BillFile(result, weights: content.scenario.allocation).text),
-                    ("timeline.csv", TimelineFile(result).text), ("policy.json", policyFile), ("summary.json", summary),
-                ], to: arguments.output)
-        } catch {
-            console.alert("\(error)")
-            throw ExitCode.cannotWrite
-        }
+        try ResultFiles.write(content, summary: summary, to: arguments.output, console: console)
         try record(summary: summary)
     }
 
@@ -101,6 +87,32 @@ struct Results {
         } catch {
             // The files are written; only the record is missing.
             console.alert("\(path): warning: the run is not recorded: \(error)")
+        }
+    }
+}
+
+/// The files of a result, of a simulation and of a live period alike.
+enum ResultFiles {
+    static let names = ["report.html", "bill.csv", "timeline.csv", "policy.json", "summary.json"]
+
+    /// Writes all of them, or none.
+    ///
+    /// - Throws: The exit code for output that cannot be written; why is printed.
+    static func write(_ content: ReportContent, summary: String, to folder: String, console: Console) throws {
+        let result = content.result
+        let policy: String
+        do {
+            policy = try CanonicalJSON.encode(result.policyFile)
+        } catch {
+            preconditionFailure("a policy that cannot be written: \(error)")
+        }
+        try console.writing {
+            try AtomicOutput.write(
+                [
+                    ("report.html", ReportPage(content).text),
+                    ("bill.csv", BillFile(result, weights: content.scenario.allocation).text),
+                    ("timeline.csv", TimelineFile(result).text), ("policy.json", policy), ("summary.json", summary),
+                ], to: folder)
         }
     }
 }

@@ -13,6 +13,7 @@ struct Tidegate: AsyncParsableCommand {
               tidegate compare Scenarios/chat-day --output out --replications 5
               tidegate size Scenarios/chat-day --risk 5%
               tidegate verify out/journal.jsonl
+              tidegate report tidegate-state/laptop-burst --scenario laptop-burst --output out
               tidegate calibrate core --output profile.json
               tidegate calibrate endpoint --target http://127.0.0.1:8000 --output profile.json
               tidegate validate profile.json --measured measured_vllm_rtx4090_llama-3.1-8b
@@ -24,8 +25,9 @@ struct Tidegate: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            Check.self, Replay.self, Compare.self, Size.self, Verify.self, Sweep.self, Calibrate.self, Validate.self,
-            TraceCommand.self, UpCommand.self, RehearseCommand.self, WorkerCommand.self, GatewayCommand.self,
+            Check.self, Replay.self, Compare.self, Size.self, Verify.self, Report.self, Sweep.self, Calibrate.self,
+            Validate.self, TraceCommand.self, UpCommand.self, RehearseCommand.self, WorkerCommand.self,
+            GatewayCommand.self,
             ControlCommand.self,
             LoadCommand.self, InitCACommand.self,
             Theory.self, Trust.self, StudySize.self, StudyProfiles.self,

@@ -35,7 +35,7 @@ func playWorld(requests: Int64, pools: Int, tick: TimeSpan) throws {
         options: RunOptions(threads: pools > 1 ? 2 : 1))
     print(
         """
-        \(result.outcomes.completed) of \(result.outcomes.arrived) requests, \(result.pools.reduce(0) { $0 + $1.steps }) \
+        \(result.outcomes.completed) of \(result.outcomes.arrived) requests, \(result.pools.reduce(0) { $0 + ($1.steps ?? 0) }) \
         steps, mean TTFT \(result.ttft.mean?.milliseconds ?? 0) ms, TPOT \(result.tpot.mean?.milliseconds ?? 0) ms, \
         fingerprint \(result.fingerprint)
         """)

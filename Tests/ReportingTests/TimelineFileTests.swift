@@ -15,7 +15,7 @@ struct TimelineFileTests {
         #expect(Self.file.rows.count == result.timeline.count && !result.timeline.isEmpty)
         #expect(sum("arrived_requests") == result.timeline.reduce(0) { $0 + $1.arrived })
         #expect(sum("met_requests") == result.timeline.reduce(0) { $0 + $1.met })
-        #expect(sum("offered_output_tokens") == result.timeline.reduce(0) { $0 + $1.outputTokensOffered })
+        #expect(sum("offered_output_tokens") == result.timeline.reduce(0) { $0 + ($1.outputTokensOffered ?? 0) })
         #expect(sum("target_replicas") == result.timeline.reduce(0) { $0 + Int64($1.target) })
     }
 
@@ -36,7 +36,7 @@ struct TimelineFileTests {
             #expect(merged.reduce(.zero) { $0 + $1.span } == rows.reduce(.zero) { $0 + $1.span })
             #expect(merged.last?.ready == rows.last?.ready)
             #expect(merged.map(\.ttftMax).max() == rows.map(\.ttftMax).max())
-            #expect(merged.map(\.queueDepth).max() == rows.map(\.queueDepth).max())
+            #expect(merged.compactMap(\.queueDepth).max() == rows.compactMap(\.queueDepth).max())
         }
     }
 }

@@ -24,7 +24,7 @@ import Testing
             let scenario = fleet.scenario
             let run = try Simulation.run(scenario, policy: scenario.policies[0])
             refused += run.outcomes.rejected
-            preemptions += run.preemptions
+            preemptions += run.preemptions!
             if let difference = difference(of: run, from: answer, fleet: fleet) {
                 Issue.record("\(name): \(difference)")
                 return

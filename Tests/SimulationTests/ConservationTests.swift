@@ -34,7 +34,7 @@ import Units
             let result = try world.result()
             check(result, seed: seed)
             changes += result.scaling.changes
-            preemptions += result.preemptions
+            preemptions += result.preemptions!
             for counts in result.pools.compactMap(\.prefixCache) {
                 #expect(counts.hits <= counts.queries, "seed \(seed)")
                 cached += counts

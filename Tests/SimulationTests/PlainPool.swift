@@ -197,7 +197,7 @@ struct PlainPool {
         arrivedPromptTokens += Int64(arrival.promptTokens)
         row.arrived += 1
         row.promptTokensOffered += Int64(arrival.promptTokens)
-        row.outputTokensOffered += Int64(arrival.outputTokens)
+        row.outputTokensOffered? += Int64(arrival.outputTokens)
         let longest = Int32(configuration.batcher.maxContext)
         if arrival.promptTokens >= longest {
             rejectedRequests += 1
@@ -285,7 +285,7 @@ struct PlainPool {
         if isMet(records[id]) { row.met += 1 }
         switch outcome {
         case .completed: row.completed += 1
-        case .rejectedQueueFull, .rejectedTooLong: row.rejected += 1
+        case .rejectedQueueFull, .rejectedTooLong: row.rejected? += 1
         case .failedTimeout, .failedReplicaLost: row.failed += 1
         case .unfinished: break
         }

@@ -219,7 +219,7 @@ import Workload
             let result = try run(
                 Fixture.scenario(rate: .constant(1), replicas: 1, output: .fixed(400), noise: noise), Fixture.fixed,
                 RunOptions(plantFactor: factor))
-            return result.pools[0].busy.seconds / Double(result.pools[0].steps)
+            return result.pools[0].busy.seconds / Double(result.pools[0].steps!)
         }
         let plain = try gap(noise: 0, factor: 1)
         #expect(abs(try gap(noise: 0.1, factor: 1) / plain - 1) < 0.02)

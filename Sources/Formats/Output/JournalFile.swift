@@ -62,6 +62,14 @@ public struct JournalSummary: Hashable, Sendable {
     public var last: Instant?
     /// Names the whole of it: the hash of the last line.
     public var hash: String
+
+    fileprivate mutating func add(_ line: JournalRecord) {
+        ticks += 1
+        changes += line.record.targets.isEmpty ? 0 : 1
+        if first == nil { first = line.record.time }
+        last = line.record.time
+        hash = line.hash
+    }
 }
 
 /// A line of a journal at which it is not what it should be.
@@ -121,14 +129,33 @@ public enum JournalVerification {
         }
         var summary = JournalSummary(header: header, hash: header.hash)
         try play(scanner, into: &replay) { line in
-            summary.ticks += 1
-            summary.changes += line.record.targets.isEmpty ? 0 : 1
-            if summary.first == nil { summary.first = line.record.time }
-            summary.last = line.record.time
-            summary.hash = line.hash
+            summary.add(line)
             if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
         }
         return (summary, replay)
+    }
+
+    /// Reads a journal as a stream and checks its chain, and does not play its policy again.
+    ///
+    /// A last line without an end is left out: its controller is writing it, or died over it, and nobody has acted on it.
+    ///
+    /// - Parameter body: Called with each tick; `false` ends the reading.
+    /// - Returns: What was read of it.
+    /// - Throws: `InputError` when it cannot be read, `JournalError` for the first line that is wrong.
+    public static func records(path: String, _ body: (ControlRecord) -> Bool) throws -> JournalSummary {
+        let scanner = try LineScanner(path: path, name: path)
+        let (header, _) = try header(scanner)
+        func fail(_ fault: JournalFault) -> JournalError { JournalError(path: path, line: 1, problem: .fault(fault)) }
+        guard header.format == JournalHeader.format else { throw fail(.notAJournal(header.format)) }
+        guard header.isIntact else { throw fail(.changed) }
+        var summary = JournalSummary(header: header, hash: header.hash)
+        try lines(scanner, allowsTornLine: true) { line, bytes throws(JournalFault) in
+            guard JournalRecord.isIntact(line: bytes) else { throw .changed }
+            guard line.previous == summary.hash else { throw .outOfChain }
+            summary.add(line)
+            return body(line.record)
+        }
+        return summary
     }
 
     /// The first line, and its text.
@@ -153,6 +180,22 @@ public enum JournalVerification {
     static func play(
         _ scanner: LineScanner, into replay: inout JournalReplay, each: (JournalRecord) -> Void
     ) throws {
+        try lines(scanner) { line, bytes throws(JournalFault) in
+            try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
+            each(line)
+            return true
+        }
+    }
+
+    /// Reads the lines that follow.
+    ///
+    /// - Parameters:
+    ///   - allowsTornLine: Whether a last line that is cut short is left out, in place of an error.
+    ///   - each: Checks a line, by its bytes too; `false` ends the reading.
+    private static func lines(
+        _ scanner: LineScanner, allowsTornLine: Bool = false,
+        each: (JournalRecord, UnsafeRawBufferPointer) throws(JournalFault) -> Bool
+    ) throws {
         func fail(_ problem: JournalError.Problem) -> JournalError {
             JournalError(path: scanner.name, line: scanner.line, problem: problem)
         }
@@ -162,14 +205,16 @@ public enum JournalVerification {
             do {
                 line = try decoder.decode(JournalRecord.self, from: Data(bytes))
             } catch {
+                if scanner.isUnended, allowsTornLine { return }
                 throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
             }
+            let goesOn: Bool
             do {
-                try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
+                goesOn = try each(line, bytes)
             } catch {
                 throw fail(.fault(error))
             }
-            each(line)
+            guard goesOn else { return }
         }
     }
 

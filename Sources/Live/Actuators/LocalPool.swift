@@ -105,15 +105,16 @@ public actor LocalPool: PoolActuator {
             state.epoch = epoch
             let now = clock.now
             replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
+            for replica in replicas { stand(replica.id, on: replica.machine) }
             // What was written of the usage after the state was saved is charged again by what is there.
-            if let bytes = state.usageBytes { UsageFile.cut(usagePath, to: bytes) }
-            state.usageBytes = UsageFile.length(of: usagePath)
+            if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
+            state.usageBytes = MachineUsageFile.length(of: usagePath)
             try save()
             endUnknownWorkers()
         } else {
             state.epoch = epoch
             state.target = configuration.pool.initialReplicas
-            state.usageBytes = UsageFile.length(of: usagePath)
+            state.usageBytes = MachineUsageFile.length(of: usagePath)
             try save()
             let now = clock.now
             for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
@@ -243,6 +244,9 @@ public actor LocalPool: PoolActuator {
         try? lead {
             for index in replicas.indices { meter(index, at: now) }
             keep(state.machines.closePeriod(at: now))
+            // The next period begins with those that are there.
+            state.stood = nil
+            for replica in replicas { stand(replica.id, on: replica.machine) }
             try save()
         }
     }
@@ -264,7 +268,20 @@ public actor LocalPool: PoolActuator {
     private func keep(_ records: [UsageRecord]) {
         guard !records.isEmpty else { return }
         usage += records
-        state.usageBytes = UsageFile.append(records, to: usagePath)
+        let machines = records.map { MachineUsage($0, replicas: state.stood?[$0.instance]) }
+        do {
+            state.usageBytes = try MachineUsageFile.append(machines, to: usagePath)
+        } catch {
+            problem = "\(error)"
+        }
+        for record in records where record.terminated { state.stood?[record.instance] = nil }
+    }
+
+    /// Writes down that a replica stands on a machine, by whose name its requests are found.
+    private func stand(_ replica: ReplicaID, on machine: Int) {
+        guard let name = state.machines.machines[machine]?.name else { return }
+        state.stood = state.stood ?? [:]
+        if state.stood![name]?.contains(replica) != true { state.stood![name, default: []].append(replica) }
     }
 
     private var usagePath: String { "\(configuration.folder)/usage.jsonl" }
@@ -315,6 +332,7 @@ public actor LocalPool: PoolActuator {
         var replica = LocalReplica(
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
+        stand(id, on: machine)
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()

@@ -154,6 +154,8 @@ struct LocalPoolState: Codable {
     /// Replicas ever started: the number of the next one.
     var started = 0
     var machines: MachineBook
+    /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
+    var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
     /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.
     var usageBytes: Int?
@@ -162,34 +164,5 @@ struct LocalPoolState: Codable {
         machines = MachineBook(
             pool: configuration.pool.id, offering: configuration.pool.offering,
             slots: configuration.pool.replicasPerInstance, tenantCount: configuration.tenantCount)
-    }
-}
-
-/// Usage records as they become final, one JSON object a line.
-enum UsageFile {
-    /// - Returns: The file's length afterwards; `nil` when it cannot be written.
-    static func append(_ records: [UsageRecord], to path: String) -> Int? {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var text: [UInt8] = []
-        for record in records {
-            guard let line = try? JSONEncoder().encode(record) else { continue }
-            text += line + [UInt8(ascii: "\n")]
-        }
-        _ = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        fdatasync(descriptor)
-        return Int(lseek(descriptor, 0, SEEK_END))
-    }
-
-    /// 0 when there is none.
-    static func length(of path: String) -> Int {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : 0
-    }
-
-    /// Takes off what follows the first `bytes`.
-    static func cut(_ path: String, to bytes: Int) {
-        if length(of: path) > bytes { truncate(path, off_t(bytes)) }
     }
 }

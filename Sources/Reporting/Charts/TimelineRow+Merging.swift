@@ -23,15 +23,15 @@ extension TimelineRow {
     fileprivate mutating func absorb(_ next: TimelineRow) {
         let (before, after) = (span.seconds, next.span.seconds)
         let weight = before + after > 0 ? after / (before + after) : 0
-        utilization += (next.utilization - utilization) * weight
-        kvUtilization += (next.kvUtilization - kvUtilization) * weight
+        utilization = mean(utilization, next.utilization, weight)
+        kvUtilization = mean(kvUtilization, next.kvUtilization, weight)
         span = span + next.span
         arrived += next.arrived
         completed += next.completed
-        rejected += next.rejected
+        rejected = sum(rejected, next.rejected)
         failed += next.failed
         promptTokensOffered += next.promptTokensOffered
-        outputTokensOffered += next.outputTokensOffered
+        outputTokensOffered = sum(outputTokensOffered, next.outputTokensOffered)
         outputTokens += next.outputTokens
         met += next.met
         ended += next.ended
@@ -42,8 +42,17 @@ extension TimelineRow {
         starting = next.starting
         draining = next.draining
         target = next.target
-        queueDepth = Swift.max(queueDepth, next.queueDepth)
+        queueDepth = [queueDepth, next.queueDepth].compactMap { $0 }.max()
         running = next.running
         costRate = next.costRate
     }
+}
+
+/// Of a part that nobody knows, the whole is not known.
+private func sum(_ a: Int64?, _ b: Int64?) -> Int64? { a.flatMap { a in b.map { a + $0 } } }
+
+/// What is known of a level, over the time that it is known of.
+private func mean(_ a: Double?, _ b: Double?, _ weight: Double) -> Double? {
+    guard let a, let b else { return a ?? b }
+    return a + (b - a) * weight
 }

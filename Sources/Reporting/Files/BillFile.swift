@@ -20,9 +20,10 @@ public struct BillFile: Sendable {
     /// - Parameter weights: Those that the bill was made with.
     public init(_ result: RunResult, weights: AllocationWeights) {
         let method = "tokens-weighted (prompt \(weights.promptToken), output \(weights.outputToken))"
+        let run = "\(result.policy)/seed-\(result.seed)/replication-\(result.replication)"
         let invoice = Invoice(
-            id: "\(result.scenario)/\(result.policy)/seed-\(result.seed)/replication-\(result.replication)",
-            account: result.scenario, start: result.start, end: result.start + result.duration,
+            id: "\(result.scenario)/\(result.record == nil ? run : "live/\(result.start)")", account: result.scenario,
+            start: result.start, end: result.start + result.duration,
             allocationMethod: method)
         var csv = CSVWriter(columns: FocusRow.columns)
         for line in result.bill.lines {

@@ -10,6 +10,8 @@ import Units
 /// at each leaf, and `varied` says what varied between the runs. A single run has `batch_means` instead, with intervals from
 /// its own batches and the reason for each that is missing. `warm_up` says how long the run took to settle:
 ///
+/// Of a live period `live` lists the records it was read from, in place of seed and replications.
+///
 ///     summary["cost"]["total_usd"]          "412.907200000"
 ///     summary["mean"]["cost"]["total_usd"]  "411.2"
 ///     summary["ci95"]["cost"]["total_usd"]  ["409.1", "413.3"]
@@ -17,12 +19,18 @@ public struct RunSummary: Encodable, Sendable {
     public var scenario: String
     public var policy: String
     public var policyDigest: String
-    public var seed: UInt64
+    /// `nil` for a live period, which has none.
+    public var seed: UInt64?
     /// Runs behind the estimates; 1 without any.
     public var replications: Int
     public var fingerprint: String
     public var meetsSLO: Bool
+    /// The billed span.
+    public var start: Instant
+    public var end: Instant
     public var measurements: [Measurement]
+    /// What a live period was read from.
+    public var record: LiveRecord?
     public var estimates: RunEstimates?
     /// `nil` where nobody asked.
     public var batches: BatchEstimates?
@@ -46,10 +54,12 @@ public struct RunSummary: Encodable, Sendable {
         scenario = result.scenario
         policy = result.policy
         policyDigest = result.policyFile.digest
-        seed = result.seed
+        seed = result.record == nil ? result.seed : nil
+        record = result.record
         replications = estimates?.replications ?? 1
         fingerprint = result.fingerprint
         meetsSLO = result.meetsSLO
+        (start, end) = (result.start, result.start + result.duration)
         measurements = result.measurements
         self.estimates = estimates
         self.partial = partial
@@ -63,8 +73,14 @@ public struct RunSummary: Encodable, Sendable {
         try container.encode(scenario, forKey: SummaryKey("scenario"))
         try container.encode(policy, forKey: SummaryKey("policy"))
         try container.encode(policyDigest, forKey: SummaryKey("policy_digest"))
-        try container.encode(seed, forKey: SummaryKey("seed"))
-        try container.encode(replications, forKey: SummaryKey("replications"))
+        if let record {
+            try container.encode(record.sources.map(SourceEntry.init), forKey: SummaryKey("live"))
+            try container.encode("\(start)", forKey: SummaryKey("from"))
+            try container.encode("\(end)", forKey: SummaryKey("to"))
+        } else {
+            try container.encode(seed, forKey: SummaryKey("seed"))
+            try container.encode(replications, forKey: SummaryKey("replications"))
+        }
         try container.encode(fingerprint, forKey: SummaryKey("fingerprint"))
         let verdict = SummaryLeaf(["slo", "met"], .flag(meetsSLO))
         try (measurements.map(SummaryLeaf.init) + [verdict]).encode(into: &container)
@@ -107,6 +123,14 @@ extension RunSummary {
         try estimates.compactMap(SummaryLeaf.interval).encode(into: &intervals)
         var reasons = container.nestedContainer(keyedBy: SummaryKey.self, forKey: SummaryKey("no_interval"))
         try refused.encode(into: &reasons)
+    }
+
+    private struct SourceEntry: Encodable {
+        var file: String
+        var records: Int
+        var hash: String?
+
+        init(_ source: LiveRecord.Source) { (file, records, hash) = (source.name, source.records, source.hash) }
     }
 
     private struct WarmUpEntry: Encodable {

@@ -6,7 +6,7 @@ import Units
 /// `timeline.csv`: one row for each pool and interval, each column named with its unit.
 ///
 /// Counts and tokens are sums over the interval; replicas, queue, running sequences and the cost rate are levels at its
-/// end. A latency of no request is an empty field.
+/// end. A latency of no request is an empty field, and so is what nobody measured of a live period.
 public struct TimelineFile: Sendable {
     public let text: String
 
@@ -25,13 +25,14 @@ public struct TimelineFile: Sendable {
     ]
 
     private static func fields(_ row: TimelineRow) -> [String] {
-        let counts = [row.arrived, row.completed, row.rejected, row.failed, row.ended, row.met]
-        let tokens = [row.promptTokensOffered, row.outputTokensOffered, row.outputTokens, row.firstTokens]
-        let levels = [row.ready, row.starting, row.draining, row.target, row.queueDepth, row.running]
+        let counts: [Int64?] = [row.arrived, row.completed, row.rejected, row.failed, row.ended, row.met]
+        let tokens: [Int64?] = [row.promptTokensOffered, row.outputTokensOffered, row.outputTokens, row.firstTokens]
+        let levels: [Int?] = [row.ready, row.starting, row.draining, row.target, row.queueDepth, row.running]
+        let shares = [row.utilization, row.kvUtilization].map { share in share.map { fixed($0, 4) } ?? "" }
         let ttft = row.firstTokens > 0 ? row.ttftSum.milliseconds / Double(row.firstTokens) : nil
-        return [row.time.description, row.span.decimalSeconds, row.pool.name] + (counts + tokens).map { String($0) }
+        return [row.time.description, row.span.decimalSeconds, row.pool.name]
+            + (counts + tokens).map { $0.map(String.init) ?? "" }
             + [ttft.map { fixed($0, 3) } ?? "", row.firstTokens > 0 ? fixed(row.ttftMax.milliseconds, 3) : ""]
-            + levels.map { String($0) }
-            + [fixed(row.utilization, 4), fixed(row.kvUtilization, 4), row.costRate.description]
+            + levels.map { $0.map(String.init) ?? "" } + shares + [row.costRate.description]
     }
 }

@@ -51,17 +51,21 @@ struct DemandPanel {
         demand.steps(requests, to: end, color: 1)
 
         let prompts = points { $0.perSecond($0.promptTokensOffered) }
-        let outputs = points { $0.perSecond($0.outputTokensOffered) }
+        // What arrivals will ask for only a simulator knows; what requests got is the live world's.
+        let isKnown = !content.isLive
+        let outputs = points { $0.perSecond($0.outputTokensOffered ?? $0.outputTokens) }
         let most = (prompts + outputs).map(\.y).max() ?? 0
         var tokens = Chart(
             "Tokens asked of \(pool)", summary: "Peak \(short(most)) tokens per second of one kind.", x: time,
-            y: .linear(upTo: most, label: short), yTitle: "tokens/s asked for", height: 130, namesX: false)
+            y: .linear(upTo: most, label: short), yTitle: isKnown ? "tokens/s asked for" : "tokens/s", height: 130,
+            namesX: false)
         tokens.steps(prompts, to: end, color: 5)
         tokens.steps(outputs, to: end, color: 6, pattern: .dashed)
 
+        let outputName = isKnown ? "output tokens" : "output tokens, when their requests ended"
         return """
             \(heading)\(demand.html)\(tokens.html)
-            \(Legend([(5, .line(.solid), "prompt tokens"), (6, .line(.dashed), "output tokens")]).html)
+            \(Legend([(5, .line(.solid), "prompt tokens"), (6, .line(.dashed), outputName)]).html)
             \(capacity(of: pool, rows, points, to: end))
             \(Self.table(all, pool).disclosed("Figures for \(pool)"))
             """
@@ -102,7 +106,7 @@ struct DemandPanel {
             table.add([
                 row.time.readable, spelled(row.span), threeDigits(row.requestsPerSecond),
                 threeDigits(row.perSecond(row.promptTokensOffered)),
-                threeDigits(row.perSecond(row.outputTokensOffered)),
+                threeDigits(row.perSecond(row.outputTokensOffered ?? row.outputTokens)),
                 String(row.ready), String(row.starting), String(row.draining), String(row.target),
             ])
         }

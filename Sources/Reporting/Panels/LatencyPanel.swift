@@ -33,7 +33,7 @@ struct LatencyPanel {
 
     private var lead: String {
         guard let median = result.ttft.quantile(0.5), let tail = result.ttft.quantile(0.99) else {
-            return "No request produced a token."
+            return "No request produced a token\(result.record == nil ? "" : " whose time is known")."
         }
         let gap = result.itl.quantile(0.5).map { "; half of all gaps between tokens are within \(latency($0))" } ?? ""
         return "Half of the first tokens come within \(latency(median)), 99 % within \(latency(tail))\(gap)."
@@ -78,7 +78,7 @@ struct LatencyPanel {
         for (label, target) in targets {
             chart.rule(y: target.milliseconds, label, avoiding: drawn.map(\.points))
         }
-        let legend = Legend(curves.map { ($0.color, .line($0.pattern), $0.name) })
+        let legend = Legend(drawn.map(\.curve).map { ($0.color, .line($0.pattern), $0.name) })
         return "\(chart.html)\(legend.html)"
     }
 
@@ -139,8 +139,10 @@ struct LatencyPanel {
                     } ?? ""
                 return "\(latency(span))\(under)"
             }
+            let isUnknown = histogram.count == 0 && result.record != nil
             let rest = [
-                latency(histogram.quantile(0.999)), latency(histogram.maximum), grouped(Int64(histogram.count)),
+                latency(histogram.quantile(0.999)), latency(histogram.maximum),
+                isUnknown ? "not measured" : grouped(Int64(histogram.count)),
             ]
             table.add([HTML(escaping: name)] + cells + rest.map(HTML.init(escaping:)))
         }

@@ -12,7 +12,9 @@ struct ModelCard {
         let pools = content.scenario.pools
         return Panel(
             id: "model", title: "Model card",
-            lead: "May these step times be believed? Where they come from, and how well they fit.",
+            lead: content.result.record == nil
+                ? "May these step times be believed? Where they come from, and how well they fit."
+                : "What the scenario expects of each pool, and a policy that plans plans with. Nothing above comes from it.",
             body: HTML(
                 pools.map { pool -> HTML in
                     let heading: HTML = pools.count > 1 ? "<h3>\(pool.id.name)</h3>" : ""

@@ -2,6 +2,7 @@ import Pricing
 import Scaling
 import Simulation
 import Statistics
+import Units
 
 /// What is needed to get the same result again, and to see that it is the same.
 struct ProvenancePanel {
@@ -12,28 +13,52 @@ struct ProvenancePanel {
     var panel: Panel {
         Panel(
             id: "provenance", title: "Provenance",
-            lead: content.partial == nil
-                ? "The same version, files and seed give the same bytes."
-                : "This result is partial. The command gives the whole one, the same bytes each time.",
+            lead: lead,
             body: """
                 <pre><code>\(content.command)</code></pre>
                 \(facts.html)
-                \(files.html)
+                \(records)\(files.html)
                 \(prices.html)
                 """)
     }
 
+    private var lead: String {
+        if content.isLive { return "The same version, records, files and period give the same bytes." }
+        return content.partial == nil
+            ? "The same version, files and seed give the same bytes."
+            : "This result is partial. The command gives the whole one, the same bytes each time."
+    }
+
+    /// What a live period was read from; nothing for a simulation.
+    private var records: HTML {
+        guard let record = content.result.record else { return "" }
+        var table = Table("Records read", header: ["File", "Records in the period", "Hash"], textColumns: [0, 2])
+        for source in record.sources {
+            table.add([
+                HTML(escaping: source.name), "\(grouped(Int64(source.records)))",
+                source.hash.map { hash -> HTML in "<code>\(hash)</code>" } ?? "–",
+            ])
+        }
+        return table.wrapping([2]).html
+    }
+
     private var facts: Facts {
         let result = content.result
-        return Facts(html: [
-            ("Version", "Tidegate \(content.version)"), ("Seed", "\(String(result.seed))"),
-            ("Replications", "\(replications)"),
-            ("Warm-up", "\(content.batches.map { UncertaintyText.sentence($0.warmUp) } ?? "not looked for")"),
-            ("Quantiles", "\(Self.sketch)"),
-            ("Policy", "\(result.policy) (\(result.policyFile.name))"),
-            ("Policy digest", "<code>\(result.policyFile.digest)</code>"), ("Parameters", parameters),
-            ("Fingerprint", "<code>\(result.fingerprint)</code>"),
-        ])
+        let end: Instant = result.start + result.duration
+        let run: [(String, HTML)] =
+            content.isLive
+            ? [("Period", HTML(escaping: "\(result.start) to \(end)"))]
+            : [
+                ("Seed", "\(String(result.seed))"), ("Replications", "\(replications)"),
+                ("Warm-up", "\(content.batches.map { UncertaintyText.sentence($0.warmUp) } ?? "not looked for")"),
+            ]
+        return Facts(
+            html: [("Version", "Tidegate \(content.version)")] + run + [
+                ("Quantiles", "\(Self.sketch)"),
+                ("Policy", "\(result.policy) (\(result.policyFile.name))"),
+                ("Policy digest", "<code>\(result.policyFile.digest)</code>"), ("Parameters", parameters),
+                ("Fingerprint", "<code>\(result.fingerprint)</code>"),
+            ])
     }
 
     /// One line for each; a policy's own engine profile is long and opens on demand.

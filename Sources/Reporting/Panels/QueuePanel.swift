@@ -20,20 +20,27 @@ struct QueuePanel {
         }
         return Panel(
             id: "queues", title: "Queues and cold starts", lead: lead,
-            body: "\(drawings)<h3>A cold start, stage by stage</h3>\(coldStarts)")
+            body:
+                "\(drawings)<h3>A cold start, stage by stage\(content.isLive ? ", as the scenario expects it" : "")</h3>"
+                + "\(coldStarts)")
     }
 
     private var lead: String {
-        let deepest = content.result.timeline.max { $0.queueDepth < $1.queueDepth }
+        let depths = content.result.timeline.compactMap { row in row.queueDepth.map { (depth: $0, time: row.time) } }
+        guard let deepest = depths.max(by: { $0.depth < $1.depth }) else { return "No queue was observed." + cached }
         let queue =
-            deepest.flatMap { $0.queueDepth > 0 ? $0 : nil }.map {
-                "The longest queue was \(grouped(Int64($0.queueDepth))) requests at \($0.time.minuteOfDay) UTC."
-            } ?? "No request was waiting at the end of any interval."
-        let preempted = content.result.preemptions
-        return queue
-            + (preempted > 0
-                ? " \(grouped(preempted)) sequences lost their KV blocks and were recomputed."
-                : " No sequence lost its KV blocks.") + cached
+            deepest.depth > 0
+            ? "The longest queue was \(grouped(Int64(deepest.depth))) requests at \(deepest.time.minuteOfDay) UTC."
+            : "No request was waiting at the end of any interval."
+        return queue + preempted + cached
+    }
+
+    /// Nothing where nobody counted.
+    private var preempted: String {
+        guard let preempted = content.result.preemptions else { return "" }
+        return preempted > 0
+            ? " \(grouped(preempted)) sequences lost their KV blocks and were recomputed."
+            : " No sequence lost its KV blocks."
     }
 
     /// What prompt caching saved; nothing where no pool caches.
@@ -46,10 +53,11 @@ struct QueuePanel {
         let rows = all.merged(into: 720)
         let origin = content.result.start
         let end = rows.last.map { ($0.time + $0.span - origin).seconds } ?? 0
-        func points(_ value: (TimelineRow) -> Double) -> [Chart.Point] {
-            rows.map { Chart.Point(x: ($0.time - origin).seconds, y: value($0)) }
+        /// A level that nobody observed goes on as it was.
+        func points(_ value: (TimelineRow) -> Double?) -> [Chart.Point] {
+            rows.compactMap { row in value(row).map { Chart.Point(x: (row.time - origin).seconds, y: $0) } }
         }
-        let depth = points { Double($0.queueDepth) }
+        let depth = points { $0.queueDepth.map(Double.init) }
         let deepest = depth.map(\.y).max() ?? 0
         var queue = Chart(
             "Requests waiting at \(pool)", summary: "At most \(Int(deepest)) requests wait.", x: time,
@@ -59,15 +67,19 @@ struct QueuePanel {
         queue.steps(depth, to: end, color: 2)
 
         var load = Chart(
-            "Load of \(pool)", summary: "Share of ready replica time in steps, and of KV blocks in use.", x: time,
-            y: .linear(upTo: 1) { percent($0, 0) }, yTitle: "utilization", height: 140)
-        load.steps(points(\.utilization), to: end, color: 1)
-        load.steps(points(\.kvUtilization), to: end, color: 4, pattern: .dashed)
+            "Load of \(pool)", summary: "Share of ready replica time in steps, and of KV blocks in use, where known.",
+            x: time, y: .linear(upTo: 1) { percent($0, 0) }, yTitle: "utilization", height: 140)
+        let (busy, blocks) = (points(\.utilization), points(\.kvUtilization))
+        load.steps(busy, to: end, color: 1)
+        load.steps(blocks, to: end, color: 4, pattern: .dashed)
+        var drawn: [(Int, Legend.Swatch, String)] = []
+        if !busy.isEmpty { drawn.append((1, .line(.solid), "time in steps")) }
+        if !blocks.isEmpty { drawn.append((4, .line(.dashed), "KV blocks in use")) }
         return """
             \(queue.html)\(firstTokens(rows, of: pool))
             \(Legend([(6, .line(.dotted), "slowest first token"), (1, .line(.solid), "mean first token")]).html)
             \(load.html)
-            \(Legend([(1, .line(.solid), "time in steps"), (4, .line(.dashed), "KV blocks in use")]).html)
+            \(Legend(drawn).html)
             \(Self.table(all, pool).disclosed("Figures for \(pool)"))
             """
     }
@@ -156,9 +168,10 @@ struct QueuePanel {
             ])
         for row in rows.merged(into: 24) {
             table.add([
-                row.time.readable, spelled(row.span), grouped(Int64(row.queueDepth)), grouped(Int64(row.running)),
+                row.time.readable, spelled(row.span), row.queueDepth.map { grouped(Int64($0)) } ?? "–",
+                row.running.map { grouped(Int64($0)) } ?? "–",
                 latency(milliseconds: row.meanTTFT), row.firstTokens > 0 ? latency(row.ttftMax) : "–",
-                percent(row.utilization, 0), percent(row.kvUtilization, 0),
+                row.utilization.map { percent($0, 0) } ?? "–", row.kvUtilization.map { percent($0, 0) } ?? "–",
             ])
         }
         return table

@@ -52,10 +52,13 @@ struct VerdictStrip {
     }
 
     private var meta: String {
+        let requests = "policy \(result.policy) · \(grouped(result.outcomes.arrived)) requests over "
+        if result.record != nil {
+            return requests + "\(spelled(result.duration)) from \(result.start.readable) UTC · live"
+        }
         let runs = content.estimates.map { "\($0.replications) replications" } ?? "one run"
         return
-            "policy \(result.policy) · \(grouped(result.outcomes.arrived)) requests over \(spelled(result.duration)) "
-            + "from \(result.start.day) · seed \(result.seed) · \(runs)"
+            requests + "\(spelled(result.duration)) from \(result.start.day) · seed \(result.seed) · \(runs)"
     }
 
     private var tiles: [HTML] {

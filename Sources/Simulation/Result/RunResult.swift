@@ -5,7 +5,7 @@ import Serving
 import Statistics
 import Units
 
-/// What one run of one policy did. A value: reports, stores and studies read it and nothing else.
+/// What one run of one policy did, or one live period. A value: reports, stores and studies read it and nothing else.
 public struct RunResult: Sendable {
     public var scenario: String
     /// The label of the policy in the scenario.
@@ -42,8 +42,8 @@ public struct RunResult: Sendable {
     public var queueWait: LatencyHistogram
     /// The run by slices of time, for what it says of its own uncertainty.
     public var batches: RunBatches
-    /// Sequences that lost their KV blocks and were recomputed.
-    public var preemptions: Int64
+    /// Sequences that lost their KV blocks and were recomputed; `nil` where nobody counted them.
+    public var preemptions: Int64?
     public var pools: [PoolResult]
     public var scaling: ScalingCounts
     /// The first `keptDecisions` decisions that changed a target or were changed by a guard, in order; those after them
@@ -61,6 +61,9 @@ public struct RunResult: Sendable {
     /// Hash of outcomes, phase changes, decisions and bill lines, with a trail to find where two runs part.
     public var fingerprint: String
     public var checkpoints: [Checkpoint]
+    /// What a live period was read from; `nil` for a simulated run. Seed, replication and plant factor are then 0, 0 and 1, and
+    /// mean nothing.
+    public var record: LiveRecord?
     /// What a reader must know, such as steps outside the profile's valid range.
     public var warnings: [String]
 }
@@ -74,14 +77,18 @@ public struct OutcomeCounts: Hashable, Sendable, Codable {
     public var failedTimeout: Int64 = 0
     public var failedReplicaLost: Int64 = 0
     public var unfinished: Int64 = 0
+    /// In live periods alone: the client hung up, or no replica answered.
+    public var failedOtherwise: Int64 = 0
 
     public init() {}
 
     public var rejected: Int64 { rejectedQueueFull + rejectedTooLong }
-    public var failed: Int64 { failedTimeout + failedReplicaLost }
+    public var failed: Int64 { failedTimeout + failedReplicaLost + failedOtherwise }
 
-    public mutating func count(_ outcome: RequestOutcome) {
+    /// - Parameter outcome: `nil` for an end that only the live world has.
+    public mutating func count(_ outcome: RequestOutcome?) {
         switch outcome {
+        case nil: failedOtherwise += 1
         case .completed: completed += 1
         case .rejectedQueueFull: rejectedQueueFull += 1
         case .rejectedTooLong: rejectedTooLong += 1
@@ -126,13 +133,14 @@ public struct PoolResult: Hashable, Sendable, Codable {
     /// and at its most. Replicas that wait for a machine are on no bill.
     public var meanReplicas: Double
     public var maxReplicas: Int
-    public var steps: Int64
+    /// `nil` where nobody counted them.
+    public var steps: Int64?
     public var busy: TimeSpan
     /// What prompts found in the prefix caches; `nil` for a pool without.
     public var prefixCache: PrefixCacheCounts?
 
     public init(
-        id: PoolID, meanReplicas: Double, maxReplicas: Int, steps: Int64, busy: TimeSpan,
+        id: PoolID, meanReplicas: Double, maxReplicas: Int, steps: Int64?, busy: TimeSpan,
         prefixCache: PrefixCacheCounts? = nil
     ) {
         self.id = id

@@ -26,57 +26,17 @@ extension FleetWorld {
         for pool in pools.indices { control.ingest(pools[pool].status(at: now)) }
         let record = control.tick(at: now)
         options.tap.tick?(record, control.policy)
-        scaling.decisions += 1
-        for target in record.targets { apply(target, of: record, at: now) }
-        for intervention in record.interventions
-        where !record.targets.contains(where: { $0.pool == intervention.pool }) {
-            note(intervention, of: record)
-        }
+        decisions.take(record)
+        for target in record.targets { apply(target, at: now) }
     }
 
-    private mutating func apply(_ target: AppliedTarget, of record: ControlRecord, at now: Instant) {
+    private mutating func apply(_ target: AppliedTarget, at now: Instant) {
         guard let pool = pools.firstIndex(where: { $0.id == target.pool }) else { return }
-        let from = pools[pool].target
-        let guards = record.interventions.filter { $0.pool == target.pool }
-        note(
-            DecisionEntry(
-                time: now, pool: target.pool, from: from, wanted: guards.first?.proposed ?? target.replicas,
-                applied: target.replicas, reason: target.reason, guardReasons: guards.map(\.reason),
-                rejected: record.decision.rejected.filter { $0.pool == target.pool }), in: pool)
-        countChange(from: from, to: target.replicas, in: pool, at: now)
         pools[pool].target = target.replicas
         pools[pool].appliedGeneration = target.generation
         fingerprint.combine(now.nanoseconds)
         fingerprint.combine(Int64(pool) << 32 | Int64(target.replicas))
         pools[pool].resize(to: target.replicas, at: now)
-    }
-
-    /// A guard that kept a pool as it is.
-    private mutating func note(_ intervention: GuardIntervention, of record: ControlRecord) {
-        guard let pool = pools.firstIndex(where: { $0.id == intervention.pool }) else { return }
-        // The same refusal tick after tick is one story: it is told once.
-        if let last = pools[pool].lastNoted, last == (intervention.proposed, intervention.allowed) { return }
-        note(
-            DecisionEntry(
-                time: record.time, pool: intervention.pool, from: intervention.allowed, wanted: intervention.proposed,
-                applied: intervention.allowed, reason: "held by a guard", guardReasons: [intervention.reason],
-                rejected: record.decision.rejected.filter { $0.pool == intervention.pool }), in: pool)
-    }
-
-    private mutating func note(_ entry: DecisionEntry, in pool: Int) {
-        pools[pool].lastNoted = (entry.wanted, entry.applied)
-        scaling.noted += 1
-        if entry.wanted != entry.applied { scaling.guarded += 1 }
-        if decisions.count < RunResult.keptDecisions { decisions.append(entry) }
-    }
-
-    private mutating func countChange(from: Int, to level: Int, in pool: Int, at now: Instant) {
-        scaling.changes += 1
-        let isUp = level > from
-        if let last = pools[pool].lastChange, last.up != isUp, now - last.time <= .minutes(30) {
-            scaling.reversals += 1
-        }
-        pools[pool].lastChange = (now, isUp)
     }
 }
 

@@ -40,9 +40,9 @@ extension FleetWorld {
             ttft: ttft, itl: tally.itl, tpot: tpot, e2e: tally.e2e, queueWait: tally.queueWait,
             batches: tally.batches, preemptions: pools.reduce(0) { $0 + $1.preemptions },
             pools: pools.map { poolResult($0) },
-            scaling: scaling, decisions: decisions, timeline: timeline, usage: usage, bill: bill,
+            scaling: decisions.counts, decisions: decisions.entries, timeline: timeline, usage: usage, bill: bill,
             requestNanoseconds: tally.requestNanoseconds, sojournNanoseconds: tally.sojournNanoseconds,
-            fingerprint: whole.hexadecimal, checkpoints: checkpoints, warnings: warnings())
+            fingerprint: whole.hexadecimal, checkpoints: checkpoints, record: nil, warnings: warnings())
     }
 
     private func poolResult(_ pool: SimulatedPool) -> PoolResult {

@@ -31,9 +31,7 @@ struct FleetWorld {
     /// One per instance and charge period, an hour, because the bill has a line for each: some 300 bytes. A year of a
     /// hundred instances is 260 MB, and the one thing of a run that grows so.
     var usage: [UsageRecord] = []
-    var scaling = ScalingCounts()
-    /// At most `RunResult.keptDecisions`.
-    var decisions: [DecisionEntry] = []
+    var decisions = DecisionTally()
     /// At most `Timeline.capacity`.
     var timeline: [TimelineRow] = []
     /// One an hour: a year is 9 kB of times and 560 kB of digits.

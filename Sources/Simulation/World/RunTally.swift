@@ -43,32 +43,44 @@ struct RunTally {
     ///
     /// - Returns: Whether it met every target of its class.
     mutating func end(_ ended: Ended) -> Bool {
-        integrate(to: ended.time)
-        inSystem -= 1
-        let arrival = ended.request.arrival
-        let sojourn = ended.time - arrival.time
-        sojournNanoseconds += Int128(sojourn.nanoseconds)
-        outcomes.count(ended.outcome)
-        tenants[Int(arrival.tenant)].outcomes.count(ended.outcome)
-        fingerprint.combine(arrival.time.nanoseconds)
-        fingerprint.combine(ended.request.firstToken.nanoseconds)
-        fingerprint.combine(ended.time.nanoseconds)
-        fingerprint.combine(Int64(ended.outcome.rawValue) << 32 | Int64(arrival.tenant))
-        guard ended.outcome == .completed else { return false }
-        return complete(ended, sojourn: sojourn)
+        let request = ended.request
+        return end(
+            request.arrival, outcome: ended.outcome, at: ended.time, firstToken: request.firstToken,
+            admitted: request.admitted)
     }
 
-    private mutating func complete(_ ended: Ended, sojourn: TimeSpan) -> Bool {
-        let arrival = ended.request.arrival
+    /// The same of a request of either world.
+    ///
+    /// - Parameters:
+    ///   - outcome: `nil` for an end that only the live world has.
+    ///   - firstToken: `.never` when there was none, or nobody knows when; `admitted` likewise.
+    mutating func end(
+        _ arrival: Arrival, outcome: RequestOutcome?, at time: Instant, firstToken: Instant, admitted: Instant
+    ) -> Bool {
+        integrate(to: time)
+        inSystem -= 1
+        sojournNanoseconds += Int128((time - arrival.time).nanoseconds)
+        outcomes.count(outcome)
+        tenants[Int(arrival.tenant)].outcomes.count(outcome)
+        fingerprint.combine(arrival.time.nanoseconds)
+        fingerprint.combine(firstToken.nanoseconds)
+        fingerprint.combine(time.nanoseconds)
+        fingerprint.combine(Int64(outcome?.rawValue ?? .max) << 32 | Int64(arrival.tenant))
+        guard outcome == .completed else { return false }
+        if admitted != .never { queueWait.record(admitted - arrival.time) }
+        return complete(arrival, at: time, firstToken: firstToken == .never ? nil : firstToken)
+    }
+
+    private mutating func complete(_ arrival: Arrival, at time: Instant, firstToken: Instant?) -> Bool {
         let tenant = Int(arrival.tenant)
         let sloClass = Int(arrival.sloClass)
-        let first = ended.request.firstToken - arrival.time
+        let sojourn = time - arrival.time
+        let first = firstToken.map { $0 - arrival.time }
         e2e.record(sojourn)
-        queueWait.record(ended.request.admitted - arrival.time)
-        sloClasses[sloClass].ttft.record(first)
+        if let first { sloClasses[sloClass].ttft.record(first) }
         var perToken: TimeSpan?
-        if arrival.outputTokens > 1 {
-            let gaps = ended.time - ended.request.firstToken
+        if let firstToken, arrival.outputTokens > 1 {
+            let gaps = time - firstToken
             let mean = TimeSpan(nanoseconds: gaps.nanoseconds / Int64(arrival.outputTokens - 1))
             perToken = mean
             sloClasses[sloClass].tpot.record(mean)
@@ -78,7 +90,7 @@ struct RunTally {
         tenants[tenant].promptTokens += Int64(arrival.promptTokens)
         tenants[tenant].outputTokens += Int64(arrival.outputTokens)
         let isMet = sloClasses[sloClass].sloClass.isMet(ttft: first, tpot: perToken, e2e: sojourn)
-        batches.complete(arrivedAfter: arrival.time - start, ttft: first, isMet: isMet)
+        if let first { batches.complete(arrivedAfter: arrival.time - start, ttft: first, isMet: isMet) }
         guard isMet else { return false }
         sloClasses[sloClass].met += 1
         tenants[tenant].met += 1
@@ -115,6 +127,7 @@ extension OutcomeCounts {
         rejectedTooLong += other.rejectedTooLong
         failedTimeout += other.failedTimeout
         failedReplicaLost += other.failedReplicaLost
+        failedOtherwise += other.failedOtherwise
         unfinished += other.unfinished
     }
 }
@@ -138,9 +151,10 @@ extension SLOClassResult {
 }
 
 extension SLOClass {
-    /// Whether a completed request kept every promise. A request of one token has no time per token to judge.
-    func isMet(ttft: TimeSpan, tpot: TimeSpan?, e2e: TimeSpan) -> Bool {
-        if let limit = self.ttft, ttft > limit { return false }
+    /// Whether a completed request kept every promise. A request of one token has no time per token to judge; one that was
+    /// answered whole has no first token.
+    func isMet(ttft: TimeSpan?, tpot: TimeSpan?, e2e: TimeSpan) -> Bool {
+        if let limit = self.ttft, let ttft, ttft > limit { return false }
         if let limit = self.tpot, let tpot, tpot > limit { return false }
         if let limit = self.e2e, e2e > limit { return false }
         return true

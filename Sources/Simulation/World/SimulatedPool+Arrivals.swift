@@ -13,7 +13,7 @@ extension SimulatedPool {
         arrivedPromptTokens += Int64(arrival.promptTokens)
         row.arrived += 1
         row.promptTokensOffered += Int64(arrival.promptTokens)
-        row.outputTokensOffered += Int64(arrival.outputTokens)
+        row.outputTokensOffered? += Int64(arrival.outputTokens)
         let maxContext = configuration.batcher.maxContext
         guard Int(arrival.promptTokens) < maxContext else {
             reject(arrival, as: .rejectedTooLong)
@@ -113,21 +113,22 @@ extension SimulatedPool {
         guard areBooksOpen else { return }
         row.count(end.outcome, isMet: isMet)
         guard let node else { return }
-        let tenant = Int(end.request.arrival.tenant)
-        machines.machines[node]!.tally.requests[tenant] += 1
-        guard end.outcome == .completed else { return }
-        machines.machines[node]!.tally.promptTokens[tenant] += Int64(end.request.arrival.promptTokens)
-        machines.machines[node]!.tally.outputTokens[tenant] += Int64(end.request.arrival.outputTokens)
+        let arrival = end.request.arrival
+        machines.machines[node]!.tally.count(
+            tenant: Int(arrival.tenant), isCompleted: end.outcome == .completed,
+            promptTokens: Int64(arrival.promptTokens), outputTokens: Int64(arrival.outputTokens))
     }
 }
 
 extension TimelineRow {
-    mutating func count(_ outcome: RequestOutcome, isMet: Bool) {
+    /// - Parameter outcome: `nil` for an end that only the live world has.
+    mutating func count(_ outcome: RequestOutcome?, isMet: Bool) {
         ended += 1
         if isMet { met += 1 }
         switch outcome {
+        case nil: failed += 1
         case .completed: completed += 1
-        case .rejectedQueueFull, .rejectedTooLong: rejected += 1
+        case .rejectedQueueFull, .rejectedTooLong: rejected? += 1
         case .failedTimeout, .failedReplicaLost: failed += 1
         case .unfinished: break
         }

@@ -45,8 +45,8 @@ extension SimulatedPool {
             row.firstTokens += interval.firstTokens
             row.ttftSum += interval.ttftSum
             row.ttftMax = max(row.ttftMax, interval.ttftMax)
-            row.queueDepth += replicas[position]!.engine.waiting
-            row.running += replicas[position]!.engine.batcher.runningCount
+            row.queueDepth? += replicas[position]!.engine.waiting
+            row.running? += replicas[position]!.engine.batcher.runningCount
             if replicas[position]!.isReady { blocks += replicas[position]!.engine.batcher.kvUtilization }
         }
         row.kvUtilization = row.ready == 0 ? 0 : blocks / Double(row.ready)

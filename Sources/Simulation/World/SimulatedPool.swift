@@ -80,9 +80,6 @@ struct SimulatedPool {
     /// Busy time and tokens when the row began.
     var rowBusy = TimeSpan.zero
     var rowTokens: Int64 = 0
-    var lastChange: (time: Instant, up: Bool)?
-    /// Of the last decision written down: what the policy wanted, and what the guards let through.
-    var lastNoted: (wanted: Int, applied: Int)?
     var reach = ValidRange(decodeSequences: 0, decodeContext: 0, prefillTokens: 0, prefillContext: 0)
 
     init(

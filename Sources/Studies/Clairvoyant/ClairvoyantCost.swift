@@ -85,7 +85,7 @@ struct ClairvoyantPool {
                 maxSequences: Int64(pool.batcher.maxSequences),
                 maxBatchedTokens: Int64(pool.batcher.maxBatchedTokens)),
             promptTokens: Double(rows.reduce(0) { $0 + $1.promptTokensOffered }) / Double(max(1, arrived)),
-            outputTokens: Double(rows.reduce(0) { $0 + $1.outputTokensOffered }) / Double(max(1, arrived)))
+            outputTokens: Double(rows.reduce(0) { $0 + ($1.outputTokensOffered ?? 0) }) / Double(max(1, arrived)))
         let rate = capacity.largestRate(
             ttft: loosest(classes.map(\.ttft)), tpot: loosest(classes.map(\.tpot)), deviations: 0)
         guard rate > 0 || arrived == 0 else { return nil }

@@ -1,3 +1,4 @@
+import FleetModel
 import Foundation
 import Store
 import Testing
@@ -148,6 +149,9 @@ struct FleetProcessTests {
         #expect(abs(report.differencePercent["cost"] ?? 99) < 3)
         let summary = try JournalVerification.verify(path: "\(scenario.folder)/out/journal.jsonl")
         #expect(summary.changes == 1)
+        // What machines were used for is the bill, and names who stood on them.
+        let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
+        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
         // Nothing of the fleet is left.
         #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/chat").isEmpty)
     }
@@ -189,6 +193,9 @@ struct FleetProcessTests {
         #expect(second.process.terminationStatus == 0)
         let summary = try JournalVerification.verify(path: "\(scenario.folder)/state/controller/journal.jsonl")
         #expect(summary.changes == 1)
+        // The machines of the drained and of the dead one, whichever controller had started them.
+        let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
+        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
     }
 
     @Test("Replicas that are drained or told to end under 40 open streams break none", .timeLimit(.minutes(2)))

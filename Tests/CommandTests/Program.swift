@@ -27,7 +27,9 @@ enum Program {
     }
 
     /// Runs it to its end; what it printed on either channel, and its exit code.
-    static func run(_ arguments: String...) throws -> (text: String, code: Int32) {
+    static func run(_ arguments: String...) throws -> (text: String, code: Int32) { try run(arguments) }
+
+    static func run(_ arguments: [String]) throws -> (text: String, code: Int32) {
         let file = FileManager.default.temporaryDirectory.appending(path: "out-\(UUID().uuidString)")
         _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         defer { try? FileManager.default.removeItem(at: file) }

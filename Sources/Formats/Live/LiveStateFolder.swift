@@ -1,0 +1,77 @@
+import Control
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Where the records of a live plane lie in its folder of state.
+///
+/// `up` and `rehearse` have the journal at the top and the gateway's files in `gateway/`; gateway and controller as processes
+/// of their own have the journal in `controller/` and the gateway's files at the top. Pools are in `pools/` in both.
+public struct LiveStateFolder: Sendable {
+    /// As it was named, or `state` in it, where a rehearsal keeps it.
+    public let path: String
+    /// Relative to `path`. Those that were put aside, in order of their numbers, then the one that goes on.
+    public let journals: [String]
+    public let ledger: String
+    /// By name of the pool, in order.
+    public let usage: [(pool: String, file: String)]
+
+    /// - Throws: A `LiveStateError` that names what is missing.
+    public init(path named: String) throws(LiveStateError) {
+        guard isFolder(named) else { throw LiveStateError(path: named, problem: .noFolder) }
+        let path = !isFolder("\(named)/pools") && isFolder("\(named)/state/pools") ? "\(named)/state" : named
+        self.path = path
+        let folders = ["", "controller/"].map { "\($0)journal.jsonl" }
+        guard let journal = folders.first(where: { exists("\(path)/\($0)") }) else {
+            throw LiveStateError(path: path, problem: .missing("journal.jsonl", "a controller writes it"))
+        }
+        journals = Self.putAside(before: journal, in: path) + [journal]
+        let ledgers = ["", "gateway/"].map { "\($0)ledger.sqlite" }
+        guard let ledger = ledgers.first(where: { exists("\(path)/\($0)") }) else {
+            throw LiveStateError(path: path, problem: .missing("ledger.sqlite", "a gateway writes it"))
+        }
+        self.ledger = ledger
+        let pools = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/pools"))?.sorted() ?? []
+        usage = pools.map { (pool: $0, file: "pools/\($0)/usage.jsonl") }.filter { exists("\(path)/\($0.file)") }
+    }
+
+    private static func putAside(before journal: String, in path: String) -> [String] {
+        let stem = journal.dropLast(".jsonl".count)
+        return Array((1...).lazy.map { "\(stem).\($0).jsonl" }.prefix { exists("\(path)/\($0)") })
+    }
+
+    public func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Machines whose charge period goes on: they are in no `usage.jsonl` yet. None for a pool that has ended.
+    public func openMachines(of pool: String) -> [Machine] {
+        struct State: Decodable { var machines: MachineBook }
+        guard let data = FileManager.default.contents(atPath: file("pools/\(pool)/workers.json")),
+            let state = try? JSONDecoder().decode(State.self, from: data)
+        else { return [] }
+        return state.machines.machines.compactMap { $0 }
+    }
+}
+
+/// Why a folder is no state of a live plane that a report could be made of.
+public struct LiveStateError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Problem: Hashable, Sendable {
+        case noFolder
+        /// A file that is not there, and who would write it.
+        case missing(String, String)
+    }
+
+    public var path: String
+    public var problem: Problem
+
+    public var description: String {
+        switch problem {
+        case .noFolder: "\(path): error: there is no such folder"
+        case .missing(let file, let who):
+            "\(path): error: there is no \(file) in this folder of state: \(who)\n"
+                + "    name the folder that 'up' printed, the 'state' of the live configuration, or a rehearsal's --output"
+        }
+    }
+}

@@ -1,0 +1,257 @@
+import Control
+import FleetModel
+import Formats
+import Foundation
+import Pricing
+import Reporting
+import Scaling
+import Simulation
+import Store
+import Units
+
+/// Reads the records of a live plane and makes a report's content of them.
+struct LiveReading {
+    private let folder: LiveStateFolder
+    private var scenario: Scenario
+    /// Of all files, as they were written.
+    private var usage: [MachineUsage] = []
+    private var sources: [LiveRecord.Source] = []
+    private var warnings: [String] = []
+
+    /// Reads what machines were used for.
+    ///
+    /// - Throws: `InputError`, `JournalError`, and a `LiveReadingError` when the records are not of this scenario.
+    init(folder: LiveStateFolder, scenario: Scenario) throws {
+        self.folder = folder
+        self.scenario = scenario
+        let observed = try observedPools()
+        let billed = folder.usage.map { PoolID($0.pool) }
+        for (pool, file) in zip(
+            observed + billed, observed.map { _ in folder.journals[0] } + folder.usage.map { $0.file })
+        where !scenario.pools.contains(where: { $0.id == pool }) {
+            throw LiveReadingError.unknown("pool", pool.name, file: folder.file(file), scenario: scenario.name)
+        }
+        self.scenario.pools.removeAll { !observed.contains($0.id) && !billed.contains($0.id) }
+        for file in folder.usage { usage += try MachineUsageFile.read(path: folder.file(file.file)) }
+        for pool in self.scenario.pools where !billed.contains(pool.id) {
+            warnings.append(
+                "pool '\(pool.id)' has no record of machines and is in no bill: who rents them out bills what a command or "
+                    + "Kubernetes resizes")
+        }
+    }
+
+    /// Those of the journals' first ticks.
+    private func observedPools() throws -> [PoolID] {
+        var pools: [PoolID] = []
+        for journal in folder.journals {
+            _ = try JournalVerification.records(path: folder.file(journal)) { record in
+                pools += record.observation.pools.map(\.pool).filter { !pools.contains($0) }
+                return false
+            }
+        }
+        return pools
+    }
+
+    /// Reads ledger and journal.
+    ///
+    /// - Throws: Besides what reading throws, a `LiveReadingError` when nothing was recorded in the period.
+    mutating func content(from: Instant?, to: Instant?, command: String, console: Console) throws -> ReportContent {
+        let (start, end) = try bounds(from, to)
+        var period = LivePeriod(scenario, from: start, to: end, usage: usage)
+        guard !period.usage.isEmpty else { throw nothing(from: start, to: end) }
+        noteFiles(period)
+        tellOfOpenMachines(before: end)
+        console.say("reading \(folder.ledger)")
+        try readLedger(into: &period, from: start, to: end)
+        let policy = try readJournals(into: &period, from: start, to: end, console)
+        period.warnings = warnings
+        do throws(PricingError) {
+            let result = try period.result(
+                policy: label(of: policy), file: policy, record: LiveRecord(sources: sources))
+            return ReportContent(
+                scenario: scenario, result: result, version: Version.current, command: command,
+                leftOut: ReportContent.liveLimits)
+        } catch {
+            throw LiveReadingError.pricing(error)
+        }
+    }
+
+    /// As asked for; what was billed where nothing was.
+    private func bounds(_ from: Instant?, _ to: Instant?) throws(LiveReadingError) -> (Instant, Instant) {
+        let first = from ?? usage.map(\.record.start).min()
+        let last = to ?? usage.map(\.record.end).max()
+        guard let first, let last else {
+            throw .noUsage(folder: folder.path, open: openMachines().map(\.periodStart).min())
+        }
+        guard first < last else { throw nothing(from: first, to: last) }
+        return (first, last)
+    }
+
+    private func nothing(from start: Instant, to end: Instant) -> LiveReadingError {
+        let known = usage.map(\.record)
+        guard let first = known.map(\.start).min(), let last = known.map(\.end).max() else {
+            return .noUsage(folder: folder.path, open: openMachines().map(\.periodStart).min())
+        }
+        return .nothing(folder: folder.path, from: start, to: end, first: first, last: last)
+    }
+
+    private mutating func noteFiles(_ period: LivePeriod) {
+        for (pool, file) in folder.usage {
+            let records = period.usage.count { $0.record.pool.name == pool }
+            let digest = FileManager.default.contents(atPath: folder.file(file)).map { Digest(of: $0).hexadecimal }
+            sources.append(LiveRecord.Source(name: file, records: records, hash: digest))
+        }
+    }
+
+    private func openMachines() -> [Machine] { folder.usage.flatMap { folder.openMachines(of: $0.pool) } }
+
+    private mutating func tellOfOpenMachines(before end: Instant) {
+        let open = openMachines().filter { $0.periodStart < end }
+        guard let first = open.map(\.periodStart).min() else { return }
+        warnings.append(
+            "the charge periods of \(open.count) machines go on since \(first): what they cost from then on is in no record yet"
+        )
+    }
+
+    // MARK: - Requests
+
+    private mutating func readLedger(
+        into period: inout LivePeriod, from start: Instant, to end: Instant
+    ) throws {
+        let path = folder.file(folder.ledger)
+        let names = LedgerNames(scenario)
+        let ledger = try UsageLedger(reading: path)
+        var unknown: (String, String)?
+        try ledger.forEachRow(from: start, to: end) { row in
+            switch names.request(row) {
+            case .request(let request): period.take(request)
+            case .unknown(let kind, let name): unknown = unknown ?? (kind, name)
+            }
+        }
+        try ledger.close()
+        if let (kind, name) = unknown {
+            throw LiveReadingError.unknown(kind, name, file: path, scenario: scenario.name)
+        }
+        sources.append(LiveRecord.Source(name: folder.ledger, records: period.requestCount, hash: nil))
+    }
+
+    // MARK: - Decisions
+
+    /// - Returns: The policy that was live last.
+    private mutating func readJournals(
+        into period: inout LivePeriod, from start: Instant, to end: Instant, _ console: Console
+    ) throws -> PolicyFile {
+        var before: JournalSummary?
+        var policies: [PolicyFile] = []
+        for journal in folder.journals {
+            console.say("reading \(journal)")
+            let known = period.tickCount
+            let summary = try JournalVerification.records(path: folder.file(journal)) { record in
+                period.take(record)
+                return true
+            }
+            let taken = period.tickCount - known
+            sources.append(LiveRecord.Source(name: journal, records: taken, hash: summary.hash))
+            if let before, !summary.header.origin.contains(before.hash) {
+                warnings.append("\(journal) does not name the last hash of the journal before it")
+            }
+            before = summary
+            if taken > 0 || policies.isEmpty { policies.append(summary.header.policy) }
+        }
+        if Set(policies.map(\.digest)).count > 1 {
+            let names = policies.map { "\($0.name) (\($0.digest.prefix(12)))" }.joined(separator: ", then ")
+            warnings.append("the policy or its limits changed in this period: \(names); the last is shown")
+        }
+        return policies.last!
+    }
+
+    /// What the scenario calls the policy; its own name where the scenario has another.
+    private func label(of file: PolicyFile) -> String {
+        let choice = scenario.policies.first { choice in
+            guard let policy = try? scenario.policy(choice) else { return false }
+            return (try? PolicyFile(policy))?.digest == file.digest
+        }
+        return choice?.label ?? file.name
+    }
+}
+
+/// Names of a scenario as a ledger has them, with their indices.
+private struct LedgerNames {
+    private let pools: [String: Int]
+    private let tenants: [String: Int]
+    private let classes: [String: Int]
+
+    init(_ scenario: Scenario) {
+        func index(_ names: [String]) -> [String: Int] {
+            Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+        }
+        pools = index(scenario.pools.map(\.id.name))
+        tenants = index(scenario.tenants.map(\.name))
+        classes = index(scenario.sloClasses.map(\.name))
+    }
+
+    enum Found {
+        case request(LiveRequest)
+        /// What is in the ledger and not in the scenario: its kind, and its name.
+        case unknown(String, String)
+    }
+
+    func request(_ row: UsageRow) -> Found {
+        guard let pool = pools[row.pool] else { return .unknown("pool", row.pool) }
+        guard let tenant = tenants[row.tenant] else { return .unknown("tenant", row.tenant) }
+        guard let sloClass = classes[row.sloClass] else { return .unknown("SLO class", row.sloClass) }
+        return .request(
+            LiveRequest(
+                arrival: Arrival(
+                    time: row.arrivedAt, promptTokens: Int32(clamping: row.promptTokens),
+                    outputTokens: Int32(clamping: row.outputTokens), tenant: Int32(tenant), sloClass: Int32(sloClass)),
+                pool: pool, replica: row.replica, outcome: row.outcome.simulated, firstToken: row.firstTokenAt,
+                ended: row.endedAt))
+    }
+}
+
+extension UsageOutcome {
+    /// The outcome that a simulation has for it; `nil` when it has none.
+    fileprivate var simulated: RequestOutcome? {
+        switch self {
+        case .completed: .completed
+        case .timedOut: .failedTimeout
+        case .replicaLost: .failedReplicaLost
+        case .clientGone, .refusedByWorker, .failed: nil
+        }
+    }
+}
+
+/// Why records of a live plane make no report.
+enum LiveReadingError: Error, CustomStringConvertible {
+    /// A pool, tenant or class that the scenario does not have.
+    case unknown(String, String, file: String, scenario: String)
+    case pricing(PricingError)
+    /// No charge period has ended yet; since when machines are held, where some are.
+    case noUsage(folder: String, open: Instant?)
+    case nothing(folder: String, from: Instant, to: Instant, first: Instant, last: Instant)
+
+    /// Whether something is not there, rather than wrong.
+    var isAbsence: Bool {
+        switch self {
+        case .unknown, .pricing: false
+        case .noUsage, .nothing: true
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .unknown(let kind, let name, let file, let scenario):
+            "\(file): error: \(kind) '\(name)' is not in the scenario '\(scenario)'\n    name the scenario that was live"
+        case .pricing(let error): "error: \(error)"
+        case .noUsage(let folder, let open?):
+            "\(folder): error: no charge period has ended yet: machines are held since \(open)\n"
+                + "    their usage is written at the next full hour of UTC, and when they are given back"
+        case .noUsage(let folder, nil):
+            "\(folder): error: there is no usage of machines to bill (pools/POOL/usage.jsonl)\n"
+                + "    pools of local processes write it; who rents machines out bills those of a command or of Kubernetes"
+        case .nothing(let folder, let from, let to, let first, let last):
+            "\(folder): error: no machine was held from \(from) to \(to)\n    usage is recorded from \(first) to \(last)"
+        }
+    }
+}
