@@ -1,4 +1,4 @@
-"""A fleet without its controller, and with two: study-failover.py LIVE PAUSE HANDOVERS RECORD."""
+"""A fleet without its controller, and with two: study-failover.py LIVE PAUSE HANDOVERS RECORD PARTS."""
 import os
 import random
 import signal
@@ -14,7 +14,7 @@ WINDOW, LEASE = 10, 2
 HEADING = f"""# Without a controller, and with two
 
 `Scripts/study-failover`, over emulated workers. *Stopped*, *gone*: the controller is stopped (SIGSTOP), or killed and not started
-again, for that long; before, twelve clients stream and the policy `hpa` has four replicas; meanwhile only two do, so that it would
+again, for that long; before, eighteen clients stream and the policy `hpa` has four replicas; meanwhile only two do, so that it would
 remove some. *Replicas*: before and after, and whether they are the same processes. *First window*: replicas removed within the
 {WINDOW} s without scale-in that follow the first decision afterwards; then when the first was removed, because it must be able to.
 
@@ -57,13 +57,14 @@ def absence(is_stopped):
     cells = ["–"] * 8
     try:
         controller = fleet.start_controller()
-        few = clients.keep(2, 60)
-        many, more = [], Clients(fleet.port)
-        many = more.keep(10, 60)
+        wait(lambda: fleet.routing() == [0], "the first worker serves")
+        few, more = clients.keep(2, 60), Clients(fleet.port)
+        # More than four replicas are there for, so that it does not waver.
+        many = more.keep(16, 60)
         wait(lambda: len(fleet.routing()) == 4, "four replicas", 60)
         time.sleep(WINDOW)
         before = fleet.processes()
-        if len(before) != 4:
+        if len(before) != 4 or len(fleet.routing()) != 4:
             raise Failure(f"{len(before)} workers under full load")
         controller.signal(signal.SIGSTOP if is_stopped else signal.SIGKILL)
         more.rest(many)
@@ -209,4 +210,5 @@ def pair():
         fleet.end(keep=bool(os.environ.get("KEEP")))
 
 
-sys.exit(0 if all([absence(True), absence(False), pair()]) else 1)
+PARTS = {"stopped": lambda: absence(True), "gone": lambda: absence(False), "pair": pair}
+sys.exit(0 if all([PARTS[part]() for part in sys.argv[5].split()]) else 1)
