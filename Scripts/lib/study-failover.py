@@ -147,7 +147,7 @@ def pair():
         pairs.append(fleet.start_controller(1))
         wait(lambda: pairs[1].told("standby"), "the second stands by")
         streaming = clients.keep(6, 30)
-        named = pairs[1].events()[-1]["leader"]
+        named = next(one["leader"] for one in pairs[1].events() if one["event"] == "standby")
         if str(pairs[0].process.pid) not in named or (fleet.status(1) or {}).get("role") != "standby":
             failures.append(f"the second does not say who leads: {named}")
         lead = 0
