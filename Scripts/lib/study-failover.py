@@ -20,7 +20,7 @@ remove some. *Replicas*: before and after, and whether they are the same process
 
 *Handovers*: two controllers with a lease of {LEASE} s and a level that changes every second. The leader is stopped for longer than
 the lease, and continued once the other has acted; or it is killed, and started again. *Takes over*: from the stop, or the kill, to
-the other's leadership. *Old records*: lines of an epoch behind one of a later epoch. *Old workers*: started by a controller that did
+the other's leadership; *kept out*: stopped while it held a lock, so that nobody could lead before it went on. *Old records*: lines of an epoch behind one of a later epoch. *Old workers*: started by a controller that did
 not lead. *Says so*: how often the continued one told that it lost leadership, and stood by. *Broken*, *unbilled*: streams without
 their end, or without their ledger row.
 
@@ -117,7 +117,7 @@ def pair():
         control="{tick: 250ms, scrape: 250ms, window: 500ms, staleness: 2s, restart_window: 500ms}")
     clients, failures, draw = Clients(fleet.port), [], random.Random(handovers)
     stopped, killed, said, old_records, doubled, foreign, parents = [], [], 0, 0, 0, set(), {}
-    done = 0
+    done = kept_out = 0
 
     def look(leader):
         """New workers must be the leader's children."""
@@ -161,7 +161,23 @@ def pair():
             began = time.monotonic()
             is_kill = done % 4 == 0
             leader.signal(signal.SIGKILL if is_kill else signal.SIGSTOP)
-            wait(lambda: any(one["event"] == "leading" for one in other.events()[other_heard:]), "the other leads", 20, 0.005)
+            def follows():
+                return any(one["event"] == "leading" for one in other.events()[other_heard:])
+            try:
+                wait(follows, "the other leads", 10, 0.005)
+            except Failure:
+                if is_kill:
+                    raise
+                # It was stopped with a lock in its hands, so nothing may be done before it goes on, and then by the other.
+                kept_out += 1
+                leader.signal(signal.SIGCONT)
+                wait(lambda: fleet.records()[0][-1]["context"]["epoch"] > epoch, "somebody leads again", 10)
+                if not follows():
+                    watch(leader, 2)
+                    continue
+                lead = 1 - lead
+                watch(other, 2)
+                continue
             (killed if is_kill else stopped).append(time.monotonic() - began)
             # What the old one started before it was stopped is its own.
             for pid, _ in fleet.processes():
@@ -202,7 +218,7 @@ def pair():
 
     def spread(values):
         return f"{sorted(values)[len(values) // 2]:.2f}, {max(values):.2f}" if values else "–"
-    cells = ["–", "–", "–", f"stopped {spread(stopped)}; killed {spread(killed)}", str(old_records), str(len(foreign)),
+    cells = ["–", "–", "–", f"stopped {spread(stopped)}; killed {spread(killed)}; kept out {kept_out}", str(old_records), str(len(foreign)),
              f"{said} of {len(stopped)}", str(doubled)]
     try:
         return report(f"{done} handovers", cells, clients, fleet, failures)
