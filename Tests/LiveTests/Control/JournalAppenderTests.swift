@@ -117,6 +117,7 @@ struct JournalAppenderTests {
         let observer = Observer(pools: [pool], window: .seconds(20), staleness: .seconds(20))
         var (fast, slow) = (short.0.resumed(with: observer), whole.resumed(with: observer))
         #expect(fast.last == slow.last)
+        #expect(try ParameterValue(encoding: fast.loop.memory) == ParameterValue(encoding: slow.loop.memory))
         for second in [10, 20, 100] as [Int64] {
             let now = Instant.epoch + .seconds(Int64(lines) * 10 + second)
             let context = TickContext(epoch: 2, restarted: second == 10)

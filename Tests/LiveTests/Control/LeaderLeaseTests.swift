@@ -28,11 +28,11 @@ struct LeaderLeaseTests {
     @Test("One that was silent for longer than the lease acts no more, though nobody told it")
     func fenced() async throws {
         let path = Self.path()
-        var old = try LeaderLease(path: path, duration: .milliseconds(50))
+        var old = try LeaderLease(path: path, duration: .milliseconds(500))
         var new = try LeaderLease(path: path, duration: .seconds(30))
         #expect(try old.acquire())
         #expect(try old.whileLeading { $0 } == 1)
-        try await Task.sleep(for: .milliseconds(80))
+        try await Task.sleep(for: .milliseconds(600))
         #expect(throws: LeaderLease.Loss.expired) { try old.whileLeading { _ in } }
         #expect(old.epoch == nil)
         #expect(try new.acquire())
@@ -58,10 +58,10 @@ struct LeaderLeaseTests {
     @Test("An act that takes longer than the lease has not lost it: nobody could take it meanwhile")
     func longAct() throws {
         let path = Self.path()
-        var lease = try LeaderLease(path: path, duration: .milliseconds(40))
+        var lease = try LeaderLease(path: path, duration: .seconds(1))
         var other = try LeaderLease(path: path, duration: .seconds(30))
         #expect(try lease.acquire())
-        try lease.whileLeading { _ in usleep(80_000) }
+        try lease.whileLeading { _ in usleep(1_200_000) }
         #expect(try !other.acquire())
         #expect(try lease.whileLeading { $0 } == 1)
     }
