@@ -220,7 +220,7 @@ final class Exchange {
             usageEvent = Array(data)
             return
         }
-        if event.isToken {
+        if event.isToken(afterText: firstTokenAt != nil) {
             if let lastToken {
                 loop.noteGap(now - lastToken)
             } else {

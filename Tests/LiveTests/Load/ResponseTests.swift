@@ -127,8 +127,9 @@ struct EventTests {
         ]
         for (text, isEmpty, isToken) in texts {
             #expect(try #require(event(text)).hasEmptyText == isEmpty, "\(text)")
-            #expect(try #require(event(text)).isToken == isToken, "\(text)")
+            #expect(try #require(event(text)).isToken(afterText: true) == isToken, "\(text)")
         }
+        #expect(try !#require(event(texts[0].0)).isToken(afterText: false))
         let arrival = Arrival(time: .epoch, promptTokens: 1, outputTokens: 3, tenant: 0, sloClass: 0)
         var record = LoadRecord(
             LoadRequest(number: 0, offset: .zero, arrival: arrival, bytes: ByteBuffer()), scheduled: .epoch)

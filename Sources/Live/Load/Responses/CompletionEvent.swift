@@ -10,8 +10,9 @@ struct CompletionEvent: Hashable, Sendable {
     private var hasRole = false
     /// Whether it says why the answer ended, which some servers do after the last token.
     private var hasFinish = false
-    /// Whether it stands for a token, as vLLM's own benchmark counts them: it brings text, or an empty one in the middle.
-    var isToken: Bool { hasContent || (hasEmptyText && !hasRole && !hasFinish) }
+    /// Whether it stands for a token: it brings text, or an empty one in the middle of an answer. Before the first text some
+    /// servers send an empty one that is no token, and after the last.
+    func isToken(afterText: Bool) -> Bool { hasContent || (afterText && hasEmptyText && !hasRole && !hasFinish) }
     /// Whether it is about an answer, and not about the counts alone.
     var hasChoice = false
     /// Whether it tells of an error in place of an answer.

@@ -114,7 +114,7 @@ final class LoadConnection: ChannelInboundHandler {
             record?.outcome = .malformed
             return
         }
-        if event.isToken {
+        if event.isToken(afterText: record!.lastToken != nil) {
             if let last = record!.lastToken { sender.gap(now - last) } else { record!.firstToken = now }
             record!.lastToken = now
             if sender.keepsTimes { record!.times.append(now) }
