@@ -1,3 +1,4 @@
+import FleetModel
 import Foundation
 import Testing
 
@@ -149,7 +150,7 @@ struct FleetProcessTests {
         #expect(summary.changes == 1)
         // What machines were used for is the bill, and names who stood on them.
         let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
-        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
+        #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
         // Nothing of the fleet is left.
         #expect(ChildProcess.marked(under: "out/state/pools/chat").isEmpty)
     }
@@ -193,7 +194,7 @@ struct FleetProcessTests {
         #expect(summary.changes == 1)
         // The machines of the drained and of the dead one, whichever controller had started them.
         let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
-        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
+        #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
     }
 
     /// Numbers of the ready replicas; empty while no controller answers.
