@@ -59,19 +59,19 @@ build_release() {
     tidegate=$(swift build -c release --show-bin-path)/tidegate
 }
 
-# Puts promtool, of Debian's package prometheus, under .build-promtool: only the tool, for the package would start a server.
-ensure_promtool() {
-    local tool=.build-promtool/usr/bin/promtool scratch
-    [ ! -x "$tool" ] || return 0
+# Puts the programs of Debian's package prometheus under .build-prometheus: the package itself would start a server.
+ensure_prometheus() {
+    local programs=.build-prometheus/usr/bin scratch
+    [ ! -x "$programs/prometheus" ] || return 0
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-    mkdir -p .build-promtool
+    mkdir -p .build-prometheus
     scratch=$(mktemp -d)
     chmod 755 "$scratch"
     (cd "$scratch" && apt-get download -qq prometheus) >/dev/null 2>&1 ||
         (cd "$scratch" && apt-get update -qq && apt-get download -qq prometheus) >/dev/null 2>&1 || return 1
-    dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C .build-promtool ./usr/bin/promtool
+    dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C .build-prometheus ./usr/bin/promtool ./usr/bin/prometheus
     rm -rf "$scratch"
-    [ -x "$tool" ]
+    [ -x "$programs/prometheus" ]
 }
 
 # Builds the release executable of the live plane and leaves its path in $live.
@@ -80,3 +80,6 @@ build_live() {
     swift build -c release --product tidegate-live
     live=$(swift build -c release --show-bin-path)/tidegate-live
 }
+
+# The words before a command whose processes are to run before what else the machine does; none where that is not allowed.
+urgently() { if chrt -r 50 true 2>/dev/null; then echo chrt -r 50; fi; }

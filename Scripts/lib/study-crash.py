@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
+from fleet import URGENT, free_port
 from worker import Failure, Worker, append, provenance
 
 tool, kills, seed, record = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -28,12 +28,6 @@ kill to the first request served again, the process's start included.
 """
 SCENARIO = "Scenarios/laptop"
 POOL = "laptop"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Gateway:
@@ -189,7 +183,7 @@ def study():
         shutil.rmtree(folder, ignore_errors=True)
     recoveries.sort()
     middle = recoveries[len(recoveries) // 2] if recoveries else 0
-    line = (f"| {provenance()}, seed {seed} | {len(recoveries)} | {acknowledged:,} | {lost} | {rows:,} | {unhealthy} | {differing} "
+    line = (f"| {provenance()}{', real-time priority' if URGENT else ''}, seed {seed} | {len(recoveries)} | {acknowledged:,} | {lost} | {rows:,} | {unhealthy} | {differing} "
             f"| {middle:.2f} | {recoveries[-1] if recoveries else 0:.2f} | {'; '.join(failures[:5]) or 'none'} |")
     print(line, flush=True)
     append(record, HEADING, line)

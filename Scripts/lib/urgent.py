@@ -68,8 +68,8 @@ def main():
                 with open(f"/proc/{child.pid}/task/{thread}/comm") as file:
                     name = file.read().strip()
                 make_urgent(int(thread), engine if name == "engine" else cpu)
-        except FileNotFoundError:
-            pass
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # It ended meanwhile.
         time.sleep(0.02)
     sys.exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
 

@@ -30,6 +30,31 @@ public struct ControlLoop: Sendable {
         return loop
     }
 
+    /// All that it remembers beside what it saw: enough to go on in another process.
+    public struct Memory: Sendable, Codable {
+        var policy: ParameterValue
+        var guards: Guards.Memory
+        var generation: Int
+        var ticks: Int
+    }
+
+    /// - Throws: `EncodingError` when the policy remembers what is not finite.
+    public var memory: Memory {
+        get throws {
+            Memory(
+                policy: try ParameterValue(encoding: policy.memory), guards: guards.memory, generation: generation,
+                ticks: ticks)
+        }
+    }
+
+    /// Goes on where another loop stopped.
+    ///
+    /// - Parameter policy: The same one, with that loop's memory.
+    mutating func resume(_ memory: Memory, with policy: any ScalingPolicy) {
+        self.policy = policy
+        (guards.memory, generation, ticks) = (memory.guards, memory.generation, memory.ticks)
+    }
+
     public mutating func ingest(_ sample: ReplicaSample) { observer.ingest(sample) }
     public mutating func ingest(_ sample: GatewaySample) { observer.ingest(sample) }
     public mutating func ingest(_ failure: ScrapeFailure) { observer.ingest(failure) }

@@ -85,12 +85,13 @@ public struct JournalWriter: Sendable {
     public let header: JournalHeader
     private let parametersDigest: String
     /// The hash of the last line.
-    private(set) var previous: String
+    public private(set) var previous: String
 
-    public init(_ header: JournalHeader) {
+    /// - Parameter previous: The hash of the line to go on after; the header without it.
+    public init(_ header: JournalHeader, after previous: String? = nil) {
         self.header = header
         parametersDigest = header.policy.parameters.digest.hexadecimal
-        previous = header.hash
+        self.previous = previous ?? header.hash
     }
 
     /// The line of a tick, without its end.

@@ -69,6 +69,32 @@ public struct JournalReplay: Sendable {
         writer = JournalWriter(header)
     }
 
+    /// A replay that goes on behind `line`, without those before it.
+    ///
+    /// - Parameters:
+    ///   - text: The journal's first line.
+    ///   - memory: What the loop remembered after `line`.
+    /// - Throws: A fault also when the policy's memory is not the one that `line` has the digest of.
+    public init(
+        _ header: JournalHeader, text: String, after line: JournalRecord, memory: ControlLoop.Memory
+    ) throws(JournalFault) {
+        try self.init(header, text: text)
+        guard line.isIntact else { throw .changed }
+        do {
+            loop.resume(memory, with: try PolicyCatalog.policy(from: header.policy, memory: memory.policy))
+        } catch {
+            throw .policy(error)
+        }
+        let digest = (try? ParameterValue(encoding: loop.policy.memory).digest.hexadecimal) ?? ""
+        guard digest == line.memoryDigest else {
+            throw .differs("memoryDigest is another", recorded: line.memoryDigest, replayed: digest)
+        }
+        writer = JournalWriter(header, after: line.hash)
+        last = line.record.observation.time
+    }
+
+    public var header: JournalHeader { writer.header }
+
     /// Checks the next line and plays its tick.
     ///
     /// - Parameter text: What `line` was read from.

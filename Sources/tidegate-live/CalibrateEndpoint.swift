@@ -264,7 +264,7 @@ struct EndpointScopeArguments: ParsableArguments {
     var concurrency = 32
     @Option(help: "Tokens of an answer while steps are measured.")
     var outputTokens = 24
-    @Option(help: "Requests of each of the two loads, the fitted and the held-out one.")
+    @Option(help: "Requests of each of the three loads: two are fitted, one is held out.")
     var loadRequests = 200
     @Option(help: "Seed of the loads.")
     var seed: UInt64 = 1

@@ -99,7 +99,7 @@ struct ControlRun: AsyncParsableCommand {
         let service = try ControllerService(
             configuration, policy: policy, isActive: active, program: FleetArguments.program,
             origin: "tidegate control --config \((config as NSString).lastPathComponent)", version: Version.current,
-            group: group)
+            group: group, onLeadership: { tell($0, output) })
         try await service.run(
             until: { Interrupt.isRaised },
             onListening: { url in
@@ -109,6 +109,18 @@ struct ControlRun: AsyncParsableCommand {
             })
         output.tell("ended", text: "ended; workers go on")
         try await group.shutdownGracefully()
+    }
+
+    private func tell(_ leadership: Controller.Leadership, _ output: EventOutput) {
+        switch leadership {
+        case .leads(let epoch): output.tell("leading", ["epoch": epoch], text: "leads in epoch \(epoch)")
+        case .standsBy(let leader):
+            output.tell(
+                "standby", ["leader": leader ?? ""],
+                text: "stands by: another controller leads\(leader.map { ", " + $0 } ?? "")")
+        case .lost(let reason):
+            output.tell("lost", ["reason": reason], text: "leadership lost: \(reason); it does nothing any more")
+        }
     }
 }
 

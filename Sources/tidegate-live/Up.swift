@@ -37,6 +37,11 @@ struct Up: AsyncParsableCommand {
     var port = 8080
     @Option(help: "The port of the controller's status page; 0 for any free one.")
     var statusPort = 8082
+    @Option(
+        help: ArgumentHelp(
+            "An OpenTelemetry collector to send the spans of all requests to, such as http://127.0.0.1:4318.",
+            valueName: "URL"))
+    var traces: String?
     @Option(help: ArgumentHelp("Where journal, ledger and logs go.", valueName: "DIR"))
     var state: String?
     @Flag(help: "Print what happens as JSON, one object a line, on standard output.")
@@ -46,6 +51,7 @@ struct Up: AsyncParsableCommand {
         if let duration, (TimeSpan(duration) ?? .zero) <= .zero {
             throw ValidationError("--for '\(duration)' is no duration: write it with a unit, such as 5m")
         }
+        _ = try traces.map(TraceArguments.collector)
         for (name, port) in [("--port", port), ("--status-port", statusPort)] {
             guard (0...65_535).contains(port) else { throw ValidationError("\(name) is \(port), not 0 to 65535") }
         }
@@ -62,6 +68,7 @@ struct Up: AsyncParsableCommand {
             origin: "tidegate up \(scenario.name) --policy \(choice.label)")
         (options.executor, options.isActive, options.version) = (fleet.workers, active, Version.current)
         options.listen.port = port
+        options.traces = try traces.map { TraceExport(collector: try TraceArguments.collector($0), share: 1) }
         options.status = ListenAddress(host: "127.0.0.1", port: statusPort)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let local = LocalFleet(scenario, policy: try scenario.policy(choice), options: options, group: group)
@@ -74,11 +81,12 @@ struct Up: AsyncParsableCommand {
                 output.tell(
                     "serving",
                     [
-                        "url": running.url, "status_url": running.statusURL ?? "", "state": options.folder,
-                        "active": active,
+                        "url": running.url, "admin_url": running.adminURL, "status_url": running.statusURL ?? "",
+                        "state": options.folder, "active": active,
                     ],
                     text:
-                        "serving on \(running.url); status on \(running.statusURL ?? ""); state in \(options.folder); the controller "
+                        "serving on \(running.url); status on \(running.statusURL ?? ""); admin and metrics on "
+                        + "\(running.adminURL); state in \(options.folder); the controller "
                         + (active ? "acts" : "only watches (--active lets it act)"))
                 await Self.watch(running, for: limit, output: output)
             }

@@ -240,6 +240,11 @@ struct ServerArguments: ParsableArguments {
     var writeTimeout = "30s"
     @Option(help: "How long a drain may take, such as 30s; what still runs then is cut.")
     var drainDeadline = "30s"
+    @Option(
+        help: ArgumentHelp(
+            "An OpenTelemetry collector to send the spans of sampled requests to, such as http://127.0.0.1:4318.",
+            valueName: "URL"))
+    var traces: String?
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port), not 0 to 65535") }
@@ -248,6 +253,7 @@ struct ServerArguments: ParsableArguments {
         _ = try duration("--idle-timeout", idleTimeout)
         _ = try duration("--write-timeout", writeTimeout)
         _ = try deadline()
+        _ = try traces.map(TraceArguments.collector)
     }
 
     func deadline() throws -> TimeSpan { try duration("--drain-deadline", drainDeadline) }
@@ -268,6 +274,9 @@ struct ServerArguments: ParsableArguments {
         configuration.limits.idle = try duration("--idle-timeout", idleTimeout)
         configuration.limits.write = try duration("--write-timeout", writeTimeout)
         configuration.version = Version.current
+        configuration.spans = try traces.map {
+            SpanExporter(to: try TraceArguments.collector($0), service: "tidegate-worker", version: Version.current)
+        }
         return configuration
     }
 }

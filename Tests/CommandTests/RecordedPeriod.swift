@@ -140,7 +140,7 @@ final class RecordedPeriod {
                     target: target, offerings: []))
             let record = opened.loop.tick(at: now, in: TickContext(epoch: 1, withheld: isShadow ? .shadow : nil))
             if !isShadow, let sent = record.targets.first { (target, generation) = (sent.replicas, sent.generation) }
-            try opened.journal.append(record, by: opened.loop.policy)
+            try opened.journal.append(record, of: opened.loop)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Live
 import NIOCore
 import NIOPosix
 
@@ -19,7 +20,8 @@ final class Upstream: Sendable {
     /// - Parameters:
     ///   - pieces: Of a stream.
     ///   - gap: Nanoseconds between two pieces of a stream.
-    init(pieces: Int, gap: Int64) async throws {
+    ///   - tls: With it, only gateways and controllers may connect, by mutual TLS.
+    init(pieces: Int, gap: Int64, tls: TLSMaterial?) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let schedule = try await loop.submit { NIOLoopBound(Schedule(loop, pieces: pieces, gap: gap), eventLoop: loop) }
@@ -29,6 +31,11 @@ final class Upstream: Sendable {
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addMutualTLSServer(tls, allowed: [.gateway, .controller]) {
+                            refusal, _ in fatalError("\(refusal)")
+                        }
+                    }
                     try channel.pipeline.syncOperations.addHandler(UpstreamHandler(schedule.value))
                 }
             }

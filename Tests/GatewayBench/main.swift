@@ -9,17 +9,18 @@ import Units
 // The gateway with clients and a worker that computes nothing, all in one process: what it adds and how much it carries.
 //
 //     GatewayBench requests 10        whole answers, as fast as 1,024 clients get them, for 10 s
-//     GatewayBench streams 10         2,000 open streams of 25 pieces a second each
+//     GatewayBench streams 10         2,000 open streams of 25 pieces a second each; half as many with --tls
 //     GatewayBench first 10           300 streams a second, with and without the gateway
+//     GatewayBench streams 10 --tls   the same with TLS on both sides of the gateway, mutual where a worker is
 //
 // Prints one JSON object.
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3, let seconds = Int(arguments[2]) else {
-    FileHandle.standardError.write(Data("GatewayBench requests|streams|first SECONDS [THREADS]\n".utf8))
+    FileHandle.standardError.write(Data("GatewayBench requests|streams|first SECONDS [--tls]\n".utf8))
     exit(64)
 }
-let threads = arguments.count > 3 ? Int(arguments[3])! : 2
+let threads = 2
 _ = DescriptorLimit.raise()
 signal(SIGPIPE, SIG_IGN)
 
@@ -94,7 +95,10 @@ struct Clients {
         }.get()
     }
 
-    func connect(_ count: Int, to port: Int, _ request: ByteBuffer, isStream: Bool, isEndless: Bool) async throws {
+    /// - Parameter tls: Whom the server must be, where it speaks TLS.
+    func connect(
+        _ count: Int, to port: Int, _ request: ByteBuffer, isStream: Bool, isEndless: Bool, tls: PeerRole?
+    ) async throws {
         for _ in 0..<count {
             _ = try await ClientBootstrap(group: loop)
                 .channelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -102,6 +106,11 @@ struct Clients {
                     channel.eventLoop.makeCompletedFuture {
                         let client = Client(tally.value, request: request, isStream: isStream, isEndless: isEndless)
                         all.value.clients.append(client)
+                        if let tls {
+                            try channel.pipeline.syncOperations.addMutualTLSClient(
+                                certificates!.controller, server: tls
+                            ) { refusal, _ in fatalError("\(refusal)") }
+                        }
                         try channel.pipeline.syncOperations.addHandler(client)
                     }
                 }
@@ -143,6 +152,24 @@ struct Clients {
 
 let watch = StallWatch.start()
 let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-bench-\(UUID().uuidString)").path
+
+/// Who is who, with TLS.
+struct Certificates {
+    var gateway: TLSFileNames
+    var worker: TLSMaterial
+    /// Of clients too: they may show one, and need none.
+    var controller: TLSMaterial
+
+    init() async throws {
+        let authority = DevelopmentAuthority(folder: folder + "-tls")
+        _ = try await authority.make()
+        gateway = authority.files(of: .gateway)
+        worker = try TLSMaterial(authority.files(of: .worker))
+        controller = try TLSMaterial(authority.files(of: .controller))
+    }
+}
+
+let certificates = arguments.contains("--tls") ? try await Certificates() : nil
 let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
 func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Error>, Int) {
@@ -150,6 +177,8 @@ func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Er
     settings.listen.port = 0
     settings.admin.port = 0
     settings.threads = threads
+    settings.tls = certificates?.gateway
+    settings.servesClientsByTLS = certificates != nil
     let price = TokenPrice(perMillionPrompt: USD("0.15")!, perMillionOutput: USD("0.6")!)
     var configuration = GatewayConfiguration(
         settings: settings, pools: [.init(id: PoolID("chat"), maxSequences: 4096, maxContext: 8192, price: price)],
@@ -164,8 +193,16 @@ func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Er
     let server = try GatewayServer(configuration: configuration) { continuation.yield($0) }
     let serving = Task { try await server.run() }
     let listening = await ports.first { _ in true }!
-    let body = #"{"epoch":1,"replicas":[{"id":1,"url":"http://127.0.0.1:\#(port)"}]}"#
-    let channel = try await ClientBootstrap(group: group).connect(host: "127.0.0.1", port: listening.adminPort).get()
+    let scheme = certificates == nil ? "http" : "https"
+    let body = #"{"epoch":1,"replicas":[{"id":1,"url":"\#(scheme)://127.0.0.1:\#(port)"}]}"#
+    let channel = try await ClientBootstrap(group: group).channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+            guard let certificates else { return }
+            try channel.pipeline.syncOperations.addMutualTLSClient(certificates.controller, server: .gateway) {
+                refusal, _ in fatalError("\(refusal)")
+            }
+        }
+    }.connect(host: "127.0.0.1", port: listening.adminPort).get()
     try await channel.writeAndFlush(
         ByteBuffer(
             string:
@@ -179,24 +216,30 @@ func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Er
 var figures: [String: Figures] = [:]
 switch arguments[1] {
 case "requests":
-    let upstream = try await Upstream(pieces: 1, gap: 1_000_000)
+    let upstream = try await Upstream(pieces: 1, gap: 1_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
-    try await clients.connect(1024, to: port, request("/v1/completions", plain), isStream: false, isEndless: true)
+    try await clients.connect(
+        1024, to: port, request("/v1/completions", plain), isStream: false, isEndless: true,
+        tls: certificates.map { _ in .gateway })
     figures["requests"] = try await clients.measure(seconds) { $0.firsts }
 case "streams":
-    let upstream = try await Upstream(pieces: 25 * (seconds + 60), gap: 40_000_000)
+    let upstream = try await Upstream(
+        pieces: 25 * (seconds + 60), gap: certificates == nil ? 40_000_000 : 80_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
-    try await clients.connect(2000, to: port, request("/v1/chat/completions", stream), isStream: true, isEndless: true)
+    try await clients.connect(
+        2000, to: port, request("/v1/chat/completions", stream), isStream: true, isEndless: true,
+        tls: certificates.map { _ in .gateway })
     figures["streams"] = try await clients.measure(seconds) { $0.delays }
 case "first":
-    let upstream = try await Upstream(pieces: 8, gap: 10_000_000)
+    let upstream = try await Upstream(pieces: 8, gap: 10_000_000, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
-    for (name, target) in [("direct", upstream.port), ("through", port)] {
+    for (name, target, role) in [("direct", upstream.port, PeerRole.worker), ("through", port, .gateway)] {
         let clients = try await Clients(group.next())
         let bytes = request("/v1/chat/completions", stream)
-        try await clients.connect(1024, to: target, bytes, isStream: true, isEndless: false)
+        try await clients.connect(
+            1024, to: target, bytes, isStream: true, isEndless: false, tls: certificates.map { _ in role })
         clients.pace(300, until: nanoseconds() + Int64(seconds + 2) * 1_000_000_000)
         figures[name] = try await clients.measure(seconds) { $0.firsts }
     }
@@ -205,5 +248,5 @@ default: exit(64)
 let encoder = JSONEncoder()
 encoder.outputFormatting = .sortedKeys
 print(String(decoding: try encoder.encode(figures), as: UTF8.self))
-try? FileManager.default.removeItem(atPath: folder)
+for path in [folder, folder + "-tls"] { try? FileManager.default.removeItem(atPath: path) }
 exit(0)

@@ -11,8 +11,12 @@ enum OtherPrograms {
     static let hasClient: Bool =
         FileManager.default.isExecutableFile(atPath: python) && succeeds(python, "-c", "import openai")
     static let promtoolMissing = "there is no promtool; Scripts/test fetches it where Debian is reached"
-    static let promtool: String? = [root.path + "/.build-promtool/usr/bin/promtool", "/usr/bin/promtool"].first {
-        FileManager.default.isExecutableFile(atPath: $0)
+    static let promtool = ofPrometheus("promtool")
+    static let prometheusMissing = "there is no prometheus; Scripts/test fetches it where Debian is reached"
+    static let prometheus = ofPrometheus("prometheus")
+    private static func ofPrometheus(_ program: String) -> String? {
+        [root.path + "/.build-prometheus/usr/bin/", "/usr/bin/"].map { $0 + program }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
     static let model = root.path + "/.build-models/SmolLM2-135M-Instruct.Q4_1.gguf"
     static let hasModel = FileManager.default.fileExists(atPath: model)

@@ -144,8 +144,10 @@ public struct EndpointDesign: Sendable {
     }
 
     /// A load to fit: Poisson arrivals, prompts and answers of all lengths.
-    public func fittedLoad(rate: Double) -> Burst {
-        let generator = streams.generator("endpoint", "fitted-load")
+    ///
+    /// - Parameter name: Loads of different names are different draws.
+    public func fittedLoad(_ name: String, rate: Double) -> Burst {
+        let generator = streams.generator("endpoint", name)
         var time = 0.0
         return Burst(
             requests: (0..<limits.loadRequests).map { _ in

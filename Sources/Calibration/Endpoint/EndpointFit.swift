@@ -18,19 +18,19 @@ public struct EndpointObservation: Sendable {
     public var singles: [[EndpointAnswer]] = []
     /// Many at a time, without and with prompts that come in between.
     public var bursts: [[EndpointAnswer]] = []
-    /// The load that is fitted.
-    public var load: [EndpointAnswer] = []
+    /// The loads that are fitted: one that the server can carry, one that it cannot.
+    public var loads: [[EndpointAnswer]] = []
     /// Mean TTFT of the single requests by the server's own clock, in seconds; `nil` where it does not tell.
     public var serverTTFT: Double?
 
     public init(engine: MeasuredRun.Engine) { self.engine = engine }
 }
 
-/// Step times of a server from outside: steps told from its answers are fitted, then scaled until simulated latencies of a
-/// load agree with the measured ones.
+/// Step times of a server from outside: steps told from its answers are fitted, then scaled until simulated latencies of
+/// its loads agree with the measured ones.
 ///
 ///     var fit = try EndpointFit(observation, profile: blank)
-///     try fit.refine()                         // on the observation's load
+///     try fit.refine()                         // on the observation's loads
 ///     try fit.validation(of: heldOut).error    // on a load that was not fitted
 public struct EndpointFit: Sendable {
     public private(set) var steps: StepTimeFit
@@ -49,7 +49,7 @@ public struct EndpointFit: Sendable {
     /// - Parameter profile: With all that is known before the fit: names, KV capacity, context.
     public init(_ observation: EndpointObservation, profile: EngineProfile) throws(EndpointCalibrationError) {
         self.observation = observation
-        let runs = observation.singles + observation.bursts + [observation.load]
+        let runs = observation.singles + observation.bursts + observation.loads
         let samples = Self.samples(of: runs, observation.engine)
         let whole = runs.joined().count { $0.isTokenByToken }
         guard !samples.isEmpty else { throw .heldBack(answers: runs.joined().count, ofWhich: whole) }
@@ -92,23 +92,28 @@ public struct EndpointFit: Sendable {
 
     // MARK: - Refinement
 
-    /// Scales both regimes, and sets the overhead of a request, so that the load's simulated TTFT and ITL agree with the
+    /// Scales both regimes, and sets the overhead of a request, so that the loads' simulated TTFT and ITL agree with the
     /// measured ones in mean and quantiles.
     ///
     /// Steps that are told from outside are late by what a client is late, and those that cannot be told may differ from
     /// the others; so the distributions have the last word.
     public mutating func refine() throws(EndpointCalibrationError) {
-        let run = self.run(of: observation.load, name: "the fitted load")
-        let measured = LatencySet(run.latencies(), gaps: run.gaps)
+        // Requests alone keep the overhead to what it is: in a queue a step's error could pass for it.
+        let alone = observation.singles.isEmpty ? [] : [Array(observation.singles.joined())]
+        let loads = (alone + observation.loads).map { answers in
+            let run = self.run(of: answers, name: "a fitted load")
+            return (run: run, measured: LatencySet(run.latencies(), gaps: run.gaps))
+        }
         let start = [0.0, 0.0, (profile.requestOverhead ?? .zero).seconds]
         func loss(_ point: [Double]) throws(EndpointCalibrationError) -> Double {
             guard point[0].magnitude <= log(Self.largestScale), point[1].magnitude <= log(Self.largestScale),
                 point[2] >= 0
             else { return .infinity }
-            let simulated = try Self.latencies(run, scaled(by: point))
-            // A scale that the load does not ask for stays where the steps put it.
-            let ridge = 1e-3 * (point[0] * point[0] + point[1] * point[1]) / (0.05 * 0.05)
-            return Self.distance(simulated, measured) + ridge
+            // A scale that the loads do not ask for stays where the steps put it.
+            var sum = 1e-3 * (point[0] * point[0] + point[1] * point[1]) / (0.05 * 0.05)
+            let profile = scaled(by: point)
+            for load in loads { sum += Self.distance(try Self.latencies(load.run, profile), load.measured) }
+            return sum
         }
         // A tenth of a lonely request's TTFT is as far as an overhead's first move goes.
         let lonely = observation.singles.joined().map(\.ttft).min() ?? 0.01

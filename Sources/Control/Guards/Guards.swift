@@ -13,11 +13,28 @@ public struct Guards: Sendable {
     /// By pool name.
     private var pools: [String: PoolMemory] = [:]
 
-    private struct PoolMemory {
-        /// The level last sent, when, and under which generation.
-        var sent: (replicas: Int, generation: Int, at: Instant)
+    /// What they remember between ticks.
+    struct Memory: Sendable, Codable {
+        fileprivate var start: Instant?
+        fileprivate var pools: [String: PoolMemory]
+    }
+
+    var memory: Memory {
+        get { Memory(start: start, pools: pools) }
+        set { (start, pools) = (newValue.start, newValue.pools) }
+    }
+
+    fileprivate struct PoolMemory: Sendable, Codable {
+        var sent: Sent
         var wanted = TrailingMaximum()
         var frozenUntil: Instant?
+    }
+
+    /// The level last sent, when, and under which generation.
+    fileprivate struct Sent: Sendable, Codable {
+        var replicas: Int
+        var generation: Int
+        var at: Instant
     }
 
     public init(limits: GuardLimits) { self.limits = limits }
@@ -64,12 +81,15 @@ public struct Guards: Sendable {
         return (levels, interventions)
     }
 
-    /// The loop has been started again.
-    mutating func restart() { start = nil }
+    /// The loop has been started again. Whether its last order went out is not known, so it may be given again.
+    mutating func restart() {
+        start = nil
+        for name in pools.keys { pools[name]!.sent.at = .epoch }
+    }
 
     /// Remembers that `replicas` were sent, to tell another's change from our own.
     mutating func recordSent(_ replicas: Int, generation: Int, to pool: PoolID, at now: Instant) {
-        pools[pool.name]?.sent = (replicas, generation, now)
+        pools[pool.name]?.sent = Sent(replicas: replicas, generation: generation, at: now)
     }
 
     /// Whether this very level is on its way: sent lately, and not yet reported by the pool.
@@ -82,7 +102,8 @@ public struct Guards: Sendable {
     private mutating func remember(_ level: Int, of pool: PoolObservation, at now: Instant) -> Int {
         let name = pool.pool.name
         var memory =
-            pools[name] ?? PoolMemory(sent: (pool.target, pool.appliedGeneration, now))
+            pools[name]
+            ?? PoolMemory(sent: Sent(replicas: pool.target, generation: pool.appliedGeneration, at: now))
         defer { pools[name] = memory }
         return memory.wanted.add(level, at: now, window: limits.scaleInStabilization)
     }
@@ -93,7 +114,7 @@ public struct Guards: Sendable {
         if pool.appliedGeneration >= memory.sent.generation && pool.target != memory.sent.replicas {
             memory.frozenUntil = now + limits.freeze
             // Their level is the one to start from; another change of theirs starts the freeze again.
-            memory.sent = (pool.target, pool.appliedGeneration, now)
+            memory.sent = Sent(replicas: pool.target, generation: pool.appliedGeneration, at: now)
             pools[pool.pool.name] = memory
         }
         guard let until = memory.frozenUntil, now < until else { return nil }

@@ -27,6 +27,16 @@ public struct LiveConfiguration: Sendable {
     public var controller: ControllerSettings
     /// Who resizes each pool; those left out are worker processes on this machine.
     public var actuators: [PoolID: ActuatorSettings]
+    /// Where the gateway and workers on this machine send spans; `nil` for nowhere.
+    public var traces: TraceSettings?
+}
+
+/// Where spans go: the section `traces` of a live configuration.
+public struct TraceSettings: Hashable, Sendable {
+    /// The URL of an OpenTelemetry collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`.
+    public var collector: String
+    /// The share of traces that begin at the gateway whose spans are exported.
+    public var share: Double
 }
 
 /// Reads live configurations: every mistake of the file and of the scenario it names comes out of one reading.

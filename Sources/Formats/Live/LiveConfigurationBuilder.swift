@@ -24,6 +24,7 @@ struct LiveConfigurationBuilder {
         let prices = map.map("token_prices", what: "token prices") { readPrices($0, pools: pools) } ?? [:]
         let controller = map.map("controller", readController) ?? ControllerSettings()
         let actuators = map.map("pools") { readActuators($0, known: pools) } ?? [:]
+        let traces = map.map("traces", readTraces)
         let tokens = readAdminTokens()
         checkAccess(gateway, terms, tokens)
         guard let scenario, let scenarioPath else { return nil }
@@ -33,7 +34,7 @@ struct LiveConfigurationBuilder {
         return LiveConfiguration(
             scenario: scenario, scenarioPath: scenarioPath, stateFolder: beside(state), gateway: gateway,
             tenants: terms + others, tokenPrices: prices, adminTokens: tokens, controller: controller,
-            actuators: actuators)
+            actuators: actuators, traces: traces)
     }
 
     func beside(_ path: String) -> String {
@@ -111,6 +112,13 @@ struct LiveConfigurationBuilder {
             entry.position, "pool '\(shown(entry.key))' is none of the scenario",
             fix: NearestName.fix("pools", entry.key, among: pools))
         return false
+    }
+
+    private func readTraces(_ map: MapReader) -> TraceSettings? {
+        let share = map.optional("share", .percentage(), default: 0.01)
+        return map.required("collector", .httpURL, example: "http://127.0.0.1:4318").map {
+            TraceSettings(collector: $0, share: share)
+        }
     }
 
     private func readAdminTokens() -> [AdminToken] {

@@ -13,8 +13,10 @@ import FleetModel
 public enum MachineUsageFile {
     /// Adds records and waits until the disk has them.
     ///
+    /// - Returns: The file's length afterwards.
     /// - Throws: `OutputError`; then some of them may be there.
-    public static func append(_ records: [MachineUsage], to path: String) throws(OutputError) {
+    @discardableResult
+    public static func append(_ records: [MachineUsage], to path: String) throws(OutputError) -> Int {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw OutputError(path: path, reason: lastErrorText()) }
         defer { systemClose(descriptor) }
@@ -31,6 +33,18 @@ public enum MachineUsageFile {
             done += max(0, count)
         }
         guard fdatasync(descriptor) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+        return Int(lseek(descriptor, 0, SEEK_END))
+    }
+
+    /// 0 when there is none.
+    public static func length(of path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Takes off what follows the first `bytes`.
+    public static func cut(_ path: String, to bytes: Int) {
+        if length(of: path) > bytes { truncate(path, off_t(bytes)) }
     }
 
     /// Every record of a file. A last line without an end is being written, and is left out.

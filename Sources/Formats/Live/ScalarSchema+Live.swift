@@ -15,6 +15,25 @@ extension ScalarSchema<String> {
     }
 }
 
+extension ScalarSchema<String> {
+    /// A plain `http` URL of a host, such as `http://127.0.0.1:4318`.
+    static var httpURL: ScalarSchema {
+        ScalarSchema(
+            reason: "is no URL that begins with http://",
+            fix: "write for example 'http://127.0.0.1:4318'; give a host without TLS, such as an agent on this machine"
+        ) { text in
+            let rest = text.dropFirst(7)
+            let authority = rest.prefix { $0 != "/" }
+            let port = authority.lastIndex(of: ":").map { authority[authority.index(after: $0)...] }
+            guard text.hasPrefix("http://"), !authority.isEmpty, authority.first != ":",
+                rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !Array("?#@".utf8).contains($0) }),
+                authority.hasSuffix("]") || port.map({ (1...65_535).contains(Int($0) ?? 0) }) ?? true
+            else { return nil }
+            return text
+        }
+    }
+}
+
 extension ScalarSchema<ListenAddress> {
     /// A host with a port, such as `127.0.0.1:8080` or `[::1]:8080`.
     static var address: ScalarSchema {

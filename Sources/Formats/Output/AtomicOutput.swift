@@ -71,6 +71,18 @@ public enum AtomicOutput {
         try write("", to: temporary)
     }
 
+    /// Removes what processes left in `folder` that did not live to rename it; only for a folder that nobody else writes to.
+    public static func removeUnfinished(in folder: String) {
+        guard let entries = opendir(folder) else { return }
+        defer { closedir(entries) }
+        while let entry = readdir(entries) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+            }
+            if name.hasPrefix("."), name.hasSuffix(".partial") { unlink("\(folder)/\(name)") }
+        }
+    }
+
     /// A hidden name that nobody else uses.
     static func temporaryName(of name: String) -> String {
         // A process number alone is not enough: on a shared folder machines, and containers above all, have the same.

@@ -14,11 +14,12 @@ import Units
 ///
 ///     let opened = try JournalAppender.open(path: path, origin: origin, policy: policy, limits: limits, observer: observer)
 ///     var loop = opened.loop                             // as the journal left it, or new
-///     try opened.journal.append(loop.tick(at: now), by: loop.policy)
+///     try opened.journal.append(loop.tick(at: now), of: loop)
 ///
-/// A controller that starts again goes on where its journal ends. A last line without an end was being written when its
-/// controller died: nobody has acted on it, and it is taken off. A journal of another policy, or with other limits, is put
-/// aside under a number, and the new one names it and its last hash.
+/// A controller that starts again goes on where its journal ends. It plays only the lines behind the last
+/// `JournalCheckpoint` again, so a start takes no longer after a year than after an hour. A last line without an end was
+/// being written when its controller died: nobody has acted on it, and it is taken off. A journal of another policy, or
+/// with other limits, is put aside under a number, and the new one names it and its last hash.
 public final class JournalAppender {
     /// A journal ready to go on, and the loop that it left.
     public struct Opened {
@@ -37,12 +38,15 @@ public final class JournalAppender {
     private var writer: JournalWriter
     /// Bytes that are whole lines.
     private var length: Int
+    /// Lines behind the last checkpoint.
+    private var linesToReplay: Int
 
-    private init(path: String, descriptor: Int32, writer: JournalWriter, length: Int) {
+    private init(path: String, descriptor: Int32, writer: JournalWriter, length: Int, linesToReplay: Int) {
         self.path = path
         self.descriptor = descriptor
         self.writer = writer
         self.length = length
+        self.linesToReplay = linesToReplay
     }
 
     deinit { systemClose(descriptor) }
@@ -60,45 +64,72 @@ public final class JournalAppender {
     ) throws -> Opened {
         var origin = origin
         var putAside: String?
+        var torn = 0
         if access(path, F_OK) == 0 {
-            let torn = try cutTornLine(of: path)
-            if let (summary, replay) = try? JournalVerification.replay(path: path, policy: nil, progress: nil),
-                summary.header.policy == (try PolicyFile(policy)), summary.header.limits == limits
+            torn = try cutTornLine(of: path)
+            if let (replay, lines) = replay(path), replay.header.policy == (try PolicyFile(policy)),
+                replay.header.limits == limits
             {
                 let (loop, writer, last) = replay.resumed(with: observer)
-                let journal = try JournalAppender(path: path, writer: writer)
+                let journal = try JournalAppender(path: path, writer: writer, linesToReplay: lines)
+                journal.keepCheckpoint(of: loop)
                 return Opened(journal: journal, loop: loop, last: last, torn: torn)
             }
-            let summary = try JournalVerification.verify(path: path)
-            let name = try asideName(of: path)
-            guard rename(path, name) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
-            putAside = name
-            origin += "; goes on after \(name.split(separator: "/").last ?? ""), hash \(summary.hash)"
+            if try isBegun(path) {
+                let summary = try JournalVerification.verify(path: path)
+                let name = try asideName(of: path)
+                guard rename(path, name) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+                putAside = name
+                origin += "; goes on after \(name.split(separator: "/").last ?? ""), hash \(summary.hash)"
+            }
         }
         let header = try JournalHeader(origin: origin, policy: policy, limits: limits)
         let folder = folderPart(of: path)
         if !folder.isEmpty { _ = try AtomicOutput.makeFolder(folder) }
-        let journal = try JournalAppender(path: path, writer: JournalWriter(header))
+        let journal = try JournalAppender(path: path, writer: JournalWriter(header), linesToReplay: 0)
         try journal.write(try header.line)
         try syncFolder(folder)
         let loop = ControlLoop(observer: observer, policy: policy, limits: limits)
-        return Opened(journal: journal, loop: loop, last: nil, putAside: putAside)
+        return Opened(journal: journal, loop: loop, last: nil, torn: torn, putAside: putAside)
     }
 
-    private convenience init(path: String, writer: JournalWriter) throws(OutputError) {
+    /// The journal played again, and how many lines that took; `nil` when it is none, or was changed.
+    private static func replay(_ path: String) -> (JournalReplay, lines: Int)? {
+        if let resumed = JournalCheckpoint.replay(journal: path) { return resumed }
+        guard let (summary, replay) = try? JournalVerification.replay(path: path, policy: nil, progress: nil) else {
+            return nil
+        }
+        return (replay, summary.ticks)
+    }
+
+    private convenience init(path: String, writer: JournalWriter, linesToReplay: Int) throws(OutputError) {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw OutputError(path: path, reason: lastErrorText()) }
-        self.init(path: path, descriptor: descriptor, writer: writer, length: Int(lseek(descriptor, 0, SEEK_END)))
+        self.init(
+            path: path, descriptor: descriptor, writer: writer, length: Int(lseek(descriptor, 0, SEEK_END)),
+            linesToReplay: linesToReplay)
     }
 
     /// Writes the line of a tick and waits until the disk has it.
     ///
-    /// - Parameter policy: The one that decided, as the tick left it.
+    /// - Parameter loop: The one that decided, as the tick left it.
     /// - Throws: `OutputError`, and the file is as it was: nothing of the tick may be acted on.
-    public func append(_ record: ControlRecord, by policy: any ScalingPolicy) throws {
+    public func append(_ record: ControlRecord, of loop: ControlLoop) throws {
         var next = writer
-        try write(try next.line(of: record, by: policy))
+        try write(try next.line(of: record, by: loop.policy))
         writer = next
+        linesToReplay += 1
+        keepCheckpoint(of: loop)
+    }
+
+    /// Writes down what the loop remembers, when much would have to be played again without it.
+    private func keepCheckpoint(of loop: ControlLoop) {
+        guard linesToReplay >= JournalCheckpoint.interval, let memory = try? loop.memory else { return }
+        let checkpoint = JournalCheckpoint(
+            header: writer.header.hash, length: length, hash: writer.previous, memory: memory)
+        // Without it a start takes longer, and nothing else: the next lines try again.
+        guard (try? checkpoint.write(besides: path)) != nil else { return }
+        linesToReplay = 0
     }
 
     private func write(_ line: String) throws(OutputError) {
@@ -129,11 +160,28 @@ public final class JournalAppender {
         var keep = size
         var byte: UInt8 = 0
         while keep > 0, pread(descriptor, &byte, 1, off_t(keep - 1)) == 1, byte != UInt8(ascii: "\n") { keep -= 1 }
-        guard keep < size, keep > 0 else { return 0 }
+        guard keep < size else { return 0 }
+        // The first line that way, if it is one: with a file that is something else it is left to the reader.
+        if keep == 0, !isHeaderBegun(descriptor, size: size) { return 0 }
         guard ftruncate(descriptor, off_t(keep)) == 0, fsync(descriptor) == 0 else {
             throw OutputError(path: path, reason: lastErrorText())
         }
         return size - keep
+    }
+
+    /// Whether a file without a whole line is the beginning of a journal's first one.
+    private static func isHeaderBegun(_ descriptor: Int32, size: Int) -> Bool {
+        let mark = Array("{\"format\":\"\(JournalHeader.format)\"".utf8)
+        var bytes = [UInt8](repeating: 0, count: min(size, mark.count))
+        guard pread(descriptor, &bytes, bytes.count, 0) == bytes.count else { return false }
+        return mark.starts(with: bytes)
+    }
+
+    /// Whether anything is there: a controller may have died before it wrote the first line.
+    private static func isBegun(_ path: String) throws(OutputError) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+        return status.st_size > 0
     }
 
     /// The first name of `journal.1.jsonl`, `journal.2.jsonl` … that is free.

@@ -62,6 +62,14 @@ public struct JournalSummary: Hashable, Sendable {
     public var last: Instant?
     /// Names the whole of it: the hash of the last line.
     public var hash: String
+
+    fileprivate mutating func add(_ line: JournalRecord) {
+        ticks += 1
+        changes += line.record.targets.isEmpty ? 0 : 1
+        if first == nil { first = line.record.time }
+        last = line.record.time
+        hash = line.hash
+    }
 }
 
 /// A line of a journal at which it is not what it should be.
@@ -111,15 +119,20 @@ public enum JournalVerification {
     static func replay(
         path: String, policy: PolicyFile?, progress: ((Int) -> Void)?
     ) throws -> (JournalSummary, JournalReplay) {
-        var played: JournalReplay?
-        let summary = try read(path: path) { header, text throws(JournalFault) in
-            played = try JournalReplay(header, text: text, policy: policy)
-        } record: { record, bytes, ticks throws(JournalFault) in
-            try played!.check(record, text: String(decoding: bytes, as: UTF8.self))
-            if ticks % 1000 == 0 { progress?(ticks) }
-            return true
+        let scanner = try LineScanner(path: path, name: path)
+        let (header, text) = try header(scanner)
+        var replay: JournalReplay
+        do {
+            replay = try JournalReplay(header, text: text, policy: policy)
+        } catch {
+            throw JournalError(path: path, line: scanner.line, problem: .fault(error))
         }
-        return (summary, played!)
+        var summary = JournalSummary(header: header, hash: header.hash)
+        try play(scanner, into: &replay) { line in
+            summary.add(line)
+            if summary.ticks % 1000 == 0 { progress?(summary.ticks) }
+        }
+        return (summary, replay)
     }
 
     /// Reads a journal as a stream and checks its chain, and does not play its policy again.
@@ -130,65 +143,78 @@ public enum JournalVerification {
     /// - Returns: What was read of it.
     /// - Throws: `InputError` when it cannot be read, `JournalError` for the first line that is wrong.
     public static func records(path: String, _ body: (ControlRecord) -> Bool) throws -> JournalSummary {
-        var previous = ""
-        return try read(path: path, allowsTornLine: true) { header, text throws(JournalFault) in
-            guard header.format == JournalHeader.format else { throw .notAJournal(header.format) }
-            guard header.isIntact else { throw .changed }
-            previous = header.hash
-        } record: { line, bytes, _ throws(JournalFault) in
+        let scanner = try LineScanner(path: path, name: path)
+        let (header, _) = try header(scanner)
+        func fail(_ fault: JournalFault) -> JournalError { JournalError(path: path, line: 1, problem: .fault(fault)) }
+        guard header.format == JournalHeader.format else { throw fail(.notAJournal(header.format)) }
+        guard header.isIntact else { throw fail(.changed) }
+        var summary = JournalSummary(header: header, hash: header.hash)
+        try lines(scanner, allowsTornLine: true) { line, bytes throws(JournalFault) in
             guard JournalRecord.isIntact(line: bytes) else { throw .changed }
-            guard line.previous == previous else { throw .outOfChain }
-            previous = line.hash
+            guard line.previous == summary.hash else { throw .outOfChain }
+            summary.add(line)
             return body(line.record)
         }
+        return summary
     }
 
-    /// Reads the lines of a journal.
-    ///
-    /// - Parameters:
-    ///   - allowsTornLine: Whether a last line that is cut short is left out, in place of an error.
-    ///   - begin: Checks the header.
-    ///   - record: Checks a line, from its bytes and its number among the ticks; `false` ends the reading.
-    private static func read(
-        path: String, allowsTornLine: Bool = false, begin: (JournalHeader, String) throws(JournalFault) -> Void,
-        record: (JournalRecord, UnsafeRawBufferPointer, Int) throws(JournalFault) -> Bool
-    ) throws -> JournalSummary {
-        let scanner = try LineScanner(path: path, name: path)
+    /// The first line, and its text.
+    static func header(_ scanner: LineScanner) throws -> (JournalHeader, text: String) {
+        guard let first = try scanner.next() else {
+            throw JournalError(path: scanner.name, line: 1, problem: .empty)
+        }
         func fail(_ problem: JournalError.Problem) -> JournalError {
-            JournalError(path: path, line: scanner.line, problem: problem)
+            JournalError(path: scanner.name, line: scanner.line, problem: problem)
         }
         let decoder = JSONDecoder()
-        guard let first = try scanner.next() else {
-            throw JournalError(path: path, line: 1, problem: .empty)
-        }
         guard let header = try? decoder.decode(JournalHeader.self, from: Data(first)) else {
             struct Format: Decodable { var format: String }
             let format = (try? decoder.decode(Format.self, from: Data(first)))?.format
             if format == JournalHeader.format { throw fail(.unreadable("the header lacks what it should say")) }
             throw fail(.fault(.notAJournal(format.map { shown($0) })))
         }
-        do {
-            try begin(header, String(decoding: first, as: UTF8.self))
-            var summary = JournalSummary(header: header, hash: header.hash)
-            while let bytes = try scanner.next() {
-                let line: JournalRecord
-                do {
-                    line = try decoder.decode(JournalRecord.self, from: Data(bytes))
-                } catch {
-                    if scanner.isUnended, allowsTornLine { break }
-                    throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
-                }
-                summary.ticks += 1
-                let goesOn = try record(line, bytes, summary.ticks)
-                summary.changes += line.record.targets.isEmpty ? 0 : 1
-                if summary.first == nil { summary.first = line.record.time }
-                summary.last = line.record.time
-                summary.hash = line.hash
-                guard goesOn else { break }
+        return (header, String(decoding: first, as: UTF8.self))
+    }
+
+    /// Plays the lines that follow.
+    static func play(
+        _ scanner: LineScanner, into replay: inout JournalReplay, each: (JournalRecord) -> Void
+    ) throws {
+        try lines(scanner) { line, bytes throws(JournalFault) in
+            try replay.check(line, text: String(decoding: bytes, as: UTF8.self))
+            each(line)
+            return true
+        }
+    }
+
+    /// Reads the lines that follow.
+    ///
+    /// - Parameters:
+    ///   - allowsTornLine: Whether a last line that is cut short is left out, in place of an error.
+    ///   - each: Checks a line, by its bytes too; `false` ends the reading.
+    private static func lines(
+        _ scanner: LineScanner, allowsTornLine: Bool = false,
+        each: (JournalRecord, UnsafeRawBufferPointer) throws(JournalFault) -> Bool
+    ) throws {
+        func fail(_ problem: JournalError.Problem) -> JournalError {
+            JournalError(path: scanner.name, line: scanner.line, problem: problem)
+        }
+        let decoder = JSONDecoder()
+        while let bytes = try scanner.next() {
+            let line: JournalRecord
+            do {
+                line = try decoder.decode(JournalRecord.self, from: Data(bytes))
+            } catch {
+                if scanner.isUnended, allowsTornLine { return }
+                throw fail(scanner.isUnended ? .cutShort : .unreadable(reason(error)))
             }
-            return summary
-        } catch let fault as JournalFault {
-            throw fail(.fault(fault))
+            let goesOn: Bool
+            do {
+                goesOn = try each(line, bytes)
+            } catch {
+                throw fail(.fault(error))
+            }
+            guard goesOn else { return }
         }
     }
 

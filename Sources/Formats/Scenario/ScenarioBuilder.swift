@@ -168,6 +168,7 @@ struct ScenarioBuilder {
             scrape: map.optional("scrape", .positiveDuration, default: standard.scrape),
             window: map.optional("window", .positiveDuration, default: standard.window),
             staleness: map.optional("staleness", .positiveDuration, default: standard.staleness),
+            restartWindow: map.optional("restart_window", .positiveDuration, default: standard.restartWindow),
             maxStepUp: map.optional("max_step_up", replicas).map { Int($0) },
             maxStepDown: map.optional("max_step_down", replicas).map { Int($0) },
             spendingCeiling: map.optional("spending_ceiling", .spending))

@@ -9,9 +9,9 @@ import Units
 /// A pool of worker processes on this machine.
 ///
 /// Workers run in sessions of their own and outlive the controller: what there is stands in `workers.json`, synced before
-/// and after every change, and the next controller takes it over. A replica that is to go is first taken from the
-/// gateway's routes, then told to drain, and only then is it gone. One that dies by itself is replaced, after a pause
-/// that doubles when it dies again and again.
+/// and after every change, and the next controller takes it over; a `PoolFence` keeps an earlier one from touching it
+/// then. A replica that is to go is first taken from the gateway's routes, then told to drain, and only then is it gone.
+/// One that dies by itself is replaced, after a pause that doubles when it dies again and again.
 public actor LocalPool: PoolActuator {
     public struct Configuration: Sendable {
         /// Of the scenario: cold start, machines, drain deadline, the level to begin with.
@@ -42,7 +42,12 @@ public actor LocalPool: PoolActuator {
 
     private let configuration: Configuration
     private let clock: LiveClock
+    private let fence: PoolFence
     private var state: LocalPoolState
+    /// Whether this controller has taken the pool over and has not lost it since.
+    private var isHeld = false
+    /// Of the later leader that was met.
+    private var laterEpoch: Int?
     private var replicas: [LocalReplica] = []
     /// Processes whose replica is gone and that have not ended yet.
     private var leaving: [(process: ChildProcess, killAt: Instant)] = []
@@ -70,6 +75,7 @@ public actor LocalPool: PoolActuator {
         self.configuration = configuration
         self.clock = clock
         state = LocalPoolState(configuration)
+        fence = PoolFence(path: "\(configuration.folder)/leader.json")
     }
 
     public var id: PoolID { configuration.pool.id }
@@ -78,9 +84,16 @@ public actor LocalPool: PoolActuator {
 
     /// Takes over the workers that an earlier controller left, or starts the pool's first ones.
     ///
-    /// - Throws: `OutputError` when the state cannot be kept, `InputError` when it cannot be understood.
-    public func begin(epoch: Int) throws {
+    /// - Throws: `OutputError` when the state cannot be kept, `LocalPoolStateError` when it cannot be understood,
+    ///   `ActuationError.fenced` when a later leader has been here.
+    public func begin(epoch: Int) async throws {
         try AtomicOutput.write([], to: configuration.folder)
+        try fence.hold(epoch) { try takeOver(in: epoch) }
+        (isHeld, laterEpoch) = (true, nil)
+    }
+
+    private func takeOver(in epoch: Int) throws {
+        AtomicOutput.removeUnfinished(in: configuration.folder)
         let path = "\(configuration.folder)/workers.json"
         if FileManager.default.fileExists(atPath: path) {
             let data = try Data(contentsOf: URL(filePath: path))
@@ -90,18 +103,53 @@ public actor LocalPool: PoolActuator {
             guard found.epoch <= epoch else { throw ActuationError.fenced(epoch: found.epoch) }
             state = found
             state.epoch = epoch
-            replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart) }
+            let now = clock.now
+            replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
             for replica in replicas { stand(replica.id, on: replica.machine) }
+            // What was written of the usage after the state was saved is charged again by what is there.
+            if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
+            state.usageBytes = MachineUsageFile.length(of: usagePath)
             try save()
             endUnknownWorkers()
-            poll()
         } else {
             state.epoch = epoch
             state.target = configuration.pool.initialReplicas
+            state.usageBytes = MachineUsageFile.length(of: usagePath)
             try save()
             let now = clock.now
             for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
         }
+    }
+
+    /// Forgets the pool: another looks after it.
+    public func standDown() {
+        isHeld = false
+        replicas.removeAll()
+        leaving.removeAll()
+        outstanding.removeAll()
+        state = LocalPoolState(configuration)
+    }
+
+    /// Does what only the pool's leader may, while nobody can take the pool over.
+    private func lead<Value>(_ act: () throws -> Value) throws(ActuationError) -> Value {
+        try requireHeld()
+        do {
+            return try fence.hold(state.epoch, act)
+        } catch let error as ActuationError {
+            if case .fenced(let epoch) = error {
+                standDown()
+                laterEpoch = epoch
+            }
+            throw error
+        } catch {
+            throw .refused("\(error)")
+        }
+    }
+
+    private func requireHeld() throws(ActuationError) {
+        guard !isHeld else { return }
+        if let laterEpoch { throw .fenced(epoch: laterEpoch) }
+        throw .refused("this controller does not lead the pool")
     }
 
     /// Looks after the processes until the task is cancelled.
@@ -125,6 +173,7 @@ public actor LocalPool: PoolActuator {
         for (process, _) in leaving { process.signal(SIGKILL) }
         // The next one begins anew.
         unlink("\(configuration.folder)/workers.json")
+        unlink(fence.path)
     }
 
     // MARK: - Orders
@@ -132,23 +181,34 @@ public actor LocalPool: PoolActuator {
     public func apply(_ target: AppliedTarget, epoch: Int, at now: Instant) async throws(ActuationError) {
         guard epoch >= state.epoch else { throw .fenced(epoch: state.epoch) }
         guard target.generation >= state.appliedGeneration else { throw .outdated(generation: state.appliedGeneration) }
-        let before = state
-        (state.epoch, state.target, state.appliedGeneration) = (epoch, target.replicas, target.generation)
-        do {
-            try save()
-        } catch {
-            state = before
-            throw .refused("\(error)")
+        try lead {
+            let before = state
+            (state.target, state.appliedGeneration) = (target.replicas, target.generation)
+            do {
+                try save()
+            } catch {
+                state = before
+                throw error
+            }
+            resize(at: clock.now)
         }
-        resize(at: clock.now)
     }
 
     public func hear(_ routing: RoutingReport) async {
         outstanding = routing.outstanding
-        for index in replicas.indices where replicas[index].isDraining && !replicas[index].isToldToStop {
-            guard routing.stopped.contains(replicas[index].id) else { continue }
-            replicas[index].isToldToStop = true
-            replicas[index].process?.signal(SIGTERM)
+        func isToBeTold(_ replica: LocalReplica) -> Bool {
+            replica.isDraining && !replica.isToldToStop && routing.stopped.contains(replica.id)
+        }
+        guard replicas.contains(where: isToBeTold) else { return }
+        try? lead {
+            for index in replicas.indices where isToBeTold(replicas[index]) {
+                guard replicas[index].mayBeTold(at: clock.now) else {
+                    replicas[index].isToldToStop = replicas[index].saysDraining
+                    continue
+                }
+                replicas[index].isToldToStop = true
+                replicas[index].process?.signal(SIGTERM)
+            }
         }
     }
 
@@ -159,6 +219,8 @@ public actor LocalPool: PoolActuator {
     }
 
     public func status(at now: Instant) async throws(ActuationError) -> ActuatorStatus {
+        // Of a pool that is not looked after nothing is known: told as empty, it would be taken from the routes.
+        try requireHeld()
         let starting = replicas.count { $0.isStarting }
         let ready = replicas.filter(\.isReady)
         if starting == 0, ready.count == state.target { state.reachedGeneration = state.appliedGeneration }
@@ -179,11 +241,14 @@ public actor LocalPool: PoolActuator {
     /// Closes the charge period of every machine and opens the next one.
     public func closePeriod(at now: Instant) {
         guard areBooksOpen else { return }
-        for index in replicas.indices { meter(index, at: now) }
-        keep(state.machines.closePeriod(at: now))
-        // The next period begins with those that are there.
-        state.stood = nil
-        for replica in replicas { stand(replica.id, on: replica.machine) }
+        try? lead {
+            for index in replicas.indices { meter(index, at: now) }
+            keep(state.machines.closePeriod(at: now))
+            // The next period begins with those that are there.
+            state.stood = nil
+            for replica in replicas { stand(replica.id, on: replica.machine) }
+            try save()
+        }
     }
 
     /// Begins the bill at `now`: what was started before counts as handed over then.
@@ -205,7 +270,7 @@ public actor LocalPool: PoolActuator {
         usage += records
         let machines = records.map { MachineUsage($0, replicas: state.stood?[$0.instance]) }
         do {
-            try MachineUsageFile.append(machines, to: "\(configuration.folder)/usage.jsonl")
+            state.usageBytes = try MachineUsageFile.append(machines, to: usagePath)
         } catch {
             problem = "\(error)"
         }
@@ -218,6 +283,8 @@ public actor LocalPool: PoolActuator {
         state.stood = state.stood ?? [:]
         if state.stood![name]?.contains(replica) != true { state.stood![name, default: []].append(replica) }
     }
+
+    private var usagePath: String { "\(configuration.folder)/usage.jsonl" }
 
     /// Charges a replica's time up to now to its machine.
     private func meter(_ index: Int, at now: Instant) {
@@ -285,13 +352,22 @@ public actor LocalPool: PoolActuator {
     /// Looks at every process: what it has said, and whether it is still there.
     private func poll() {
         let now = clock.now
+        let conditions = replicas.map { (id: $0.id, condition: $0.process?.condition() ?? .ended(status: nil)) }
+        let isQuiet =
+            conditions.allSatisfy { $0.condition == .running } && leaving.isEmpty && level == state.target
+            && !replicas.contains { $0.isStarting || $0.isOverdue(at: now) }
+        guard isHeld, !isQuiet else { return }
+        try? lead { tend(conditions, at: now) }
+    }
+
+    private func tend(_ conditions: [(id: ReplicaID, condition: ChildProcess.Condition)], at now: Instant) {
         var hasChanged = false
-        for id in replicas.map(\.id) {
+        for (id, condition) in conditions {
             guard let index = replicas.firstIndex(where: { $0.id == id }) else { continue }
             if replicas[index].isStarting { hasChanged = listen(to: index, at: now) || hasChanged }
-            switch replicas[index].process?.condition() ?? .ended(status: nil) {
+            switch condition {
             case .running:
-                if let due = replicas[index].lifecycle.nextTimer, due <= now, replicas[index].isDraining {
+                if replicas[index].isOverdue(at: now) {
                     finish(id, .timer, at: now)
                     hasChanged = true
                 }
@@ -308,7 +384,8 @@ public actor LocalPool: PoolActuator {
         }
         for (process, killAt) in leaving where killAt <= now { process.signal(SIGKILL) }
         leaving.removeAll { $0.process.condition() != .running }
-        if level < state.target, restart.isOver(at: now) {
+        // More than the target: its controller died between an order and carrying it out.
+        if level > state.target || (level < state.target && restart.isOver(at: now)) {
             resize(at: now)
         } else if hasChanged {
             try? save()
@@ -335,12 +412,14 @@ public actor LocalPool: PoolActuator {
 
     public func drain(_ replica: ReplicaID, epoch: Int, at now: Instant) async throws(ActuationError) {
         guard epoch >= state.epoch else { throw .fenced(epoch: state.epoch) }
-        guard replicas.contains(where: { $0.id == replica && !$0.isDraining }) else {
-            throw .missing("pool '\(id)' has no replica \(replica) that is not draining already")
+        try lead {
+            guard replicas.contains(where: { $0.id == replica && !$0.isDraining }) else {
+                throw ActuationError.missing("pool '\(id)' has no replica \(replica) that is not draining already")
+            }
+            drain(replica, at: clock.now)
+            // Whoever takes its place starts at once.
+            resize(at: clock.now)
         }
-        drain(replica, at: clock.now)
-        // Whoever takes its place starts at once.
-        resize(at: clock.now)
     }
 
     private func drain(_ victim: ReplicaID, at now: Instant) {
@@ -382,11 +461,18 @@ public actor LocalPool: PoolActuator {
     }
 
     /// Names a worker among the machine's processes.
-    private func mark(of replica: ReplicaID) -> String { "\(configuration.folder)#\(replica)" }
+    private func mark(of replica: ReplicaID) -> String { "\(markPrefix)#\(replica)" }
+
+    /// The folder's whole path: another fleet's may have the same relative one.
+    private var markPrefix: String {
+        guard let path = realpath(configuration.folder, nil) else { return configuration.folder }
+        defer { free(path) }
+        return String(cString: path)
+    }
 
     /// A worker whose start its controller did not live to write down is found by its mark, and taken or ended.
     private func endUnknownWorkers() {
-        for (mark, process) in ChildProcess.marked(under: configuration.folder) {
+        for (mark, process) in ChildProcess.marked(under: markPrefix) {
             if let index = replicas.firstIndex(where: { self.mark(of: $0.id) == mark }) {
                 replicas[index].process = replicas[index].process ?? process
             } else {

@@ -20,6 +20,10 @@ struct LocalReplica {
     private var read = 0
     /// Whether the gateway sends it nothing new and it was told to drain.
     var isToldToStop = false
+    /// Whether it has printed that it drains.
+    private(set) var saysDraining = false
+    /// When it was taken over from an earlier controller, which may have told it to drain.
+    private(set) var adopted: Instant?
     var meteredAt: Instant
     /// How long its engine has computed, and of that what was charged.
     var busy = TimeSpan.zero
@@ -34,7 +38,8 @@ struct LocalReplica {
     }
 
     /// One that an earlier controller started.
-    init(_ worker: LocalPoolState.Worker, coldStart: ColdStart) {
+    init(_ worker: LocalPoolState.Worker, coldStart: ColdStart, at now: Instant) {
+        adopted = now
         id = worker.id
         machine = worker.machine
         process = worker.process
@@ -70,6 +75,17 @@ struct LocalReplica {
         if case .draining = lifecycle.phase { true } else { false }
     }
 
+    /// Whether its drain deadline has passed.
+    func isOverdue(at now: Instant) -> Bool { isDraining && lifecycle.nextTimer.map { $0 <= now } ?? false }
+
+    /// Whether it may be told to drain: a second signal would end it at once, with all that it runs. What an earlier
+    /// controller told it shows in its log, a moment later.
+    mutating func mayBeTold(at now: Instant) -> Bool {
+        guard let adopted else { return true }
+        _ = readLog()
+        return !saysDraining && now - adopted > .seconds(1)
+    }
+
     /// Forgets what was not charged yet.
     mutating func beginMetering(at now: Instant) {
         meteredAt = now
@@ -100,6 +116,7 @@ struct LocalReplica {
             guard let event = try? JSONDecoder().decode(Event.self, from: Data(line.utf8)) else { continue }
             if event.event == "listening" { url = event.url }
             if event.event == "ready" { saysReady = true }
+            if event.event == "draining" { saysDraining = true }
         }
         return true
     }
@@ -140,6 +157,8 @@ struct LocalPoolState: Codable {
     /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
     var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
+    /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.
+    var usageBytes: Int?
 
     init(_ configuration: LocalPool.Configuration) {
         machines = MachineBook(

@@ -40,6 +40,8 @@ public actor Controller {
         public var stepTimes: [PoolID: StepTimeCoefficients] = [:]
         /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
         public var startsByItself = true
+        /// Told when it begins to lead, stands by or has lost leadership.
+        public var onLeadership: @Sendable (Leadership) -> Void = { _ in }
 
         public init(
             control: ControlConfiguration, limits: GuardLimits, pools: [ObservedPool], policy: any ScalingPolicy,
@@ -72,6 +74,8 @@ public actor Controller {
     private var knowsCaps = false
     private var isFirstTick = true
     private var isPaused = false
+    /// Why leadership was lost, until that has been told.
+    private var lossReason: String?
     private let started: Instant
     /// Where the grid of scrapes and ticks begins.
     private var gridStart: Instant?
@@ -88,6 +92,14 @@ public actor Controller {
     private var problems: [ControllerStatus.Problem] = []
     /// Levels that were sent, for who rehearses.
     public private(set) var applied: [AppliedResize] = []
+
+    /// How a controller stands to the others.
+    public enum Leadership: Hashable, Sendable {
+        case leads(epoch: Int)
+        /// Another leads: who, where that is known.
+        case standsBy(leader: String?)
+        case lost(reason: String)
+    }
 
     /// A level as it was applied.
     public struct AppliedResize: Hashable, Sendable {
@@ -150,22 +162,29 @@ public actor Controller {
         let leadership = lease
         let renewing = Task { await leadership.run() }
         defer { renewing.cancel() }
+        var told: Leadership?
         while !Task.isCancelled {
-            if try lease.acquire(), let epoch = lease.epoch { try await lead(in: epoch) }
+            if try lease.acquire(), let epoch = lease.epoch {
+                told = nil
+                try await lead(in: epoch)
+            } else if case let standing = Leadership.standsBy(leader: lease.leader), standing != told {
+                configuration.onLeadership(standing)
+                told = standing
+            }
             try? await Task.sleep(for: .milliseconds(200))
         }
     }
 
     /// Leads until leadership is lost.
     private func lead(in epoch: Int) async throws {
-        let opened = try JournalAppender.open(
-            path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin, policy: configuration.policy,
-            limits: configuration.limits, observer: Self.observer(configuration))
-        (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
-        knowsCaps = false
-        if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
-        if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
-        for actuator in actuators { try await actuator.begin(epoch: epoch) }
+        do {
+            try await takeOver(in: epoch)
+        } catch let loss as LeaderLease.Loss {
+            return await standDown("\(loss)")
+        } catch ActuationError.fenced(let other) {
+            return await standDown("a pool has orders of epoch \(other)")
+        }
+        configuration.onLeadership(.leads(epoch: epoch))
         if configuration.startsByItself { gridStart = clock.now }
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await self.keepLease() }
@@ -174,7 +193,32 @@ public actor Controller {
             await tasks.next()
             tasks.cancelAll()
         }
+        guard !Task.isCancelled else { return }
+        await standDown("the lease is no longer held")
+    }
+
+    /// Reads how the last leader left the journal and the pools, while no later one can take them.
+    private func takeOver(in epoch: Int) async throws {
+        let opened = try lease.whileLeading(in: epoch) {
+            try JournalAppender.open(
+                path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin,
+                policy: configuration.policy, limits: configuration.limits, observer: Self.observer(configuration))
+        }
+        (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
+        knowsCaps = false
+        if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
+        if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
+        for actuator in actuators { try await actuator.begin(epoch: epoch) }
+    }
+
+    /// Another may lead: what was known of the pools is what it makes of them from now on.
+    private func standDown(_ reason: String) async {
+        if lossReason == nil { lose(reason) }
         journal = nil
+        for actuator in actuators { await actuator.standDown() }
+        for pool in actuators.indices { (known[pool], acknowledged[pool], outstanding[pool]) = (nil, nil, [:]) }
+        configuration.onLeadership(.lost(reason: lossReason ?? reason))
+        lossReason = nil
     }
 
     private var isLeading: Bool { lease.epoch != nil && !Task.isCancelled }
@@ -194,6 +238,7 @@ public actor Controller {
     /// Stops acting: another may lead.
     private func lose(_ reason: String) {
         lease.release()
+        lossReason = lossReason ?? reason
         note("leadership lost: \(reason)")
     }
 
@@ -212,6 +257,8 @@ public actor Controller {
         let now = clock.now
         do {
             known[pool] = try await actuators[pool].status(at: now)
+        } catch .fenced(let other) {
+            return lose("the pool has orders of epoch \(other)")
         } catch {
             return note("pool '\(configuration.pools[pool].id)' cannot be seen: \(error)")
         }
@@ -349,7 +396,7 @@ public actor Controller {
         let record = next.tick(
             at: now, in: TickContext(epoch: epoch, restarted: isFirstTick, withheld: withheld))
         do {
-            try lease.whileLeading(in: epoch) { try journal?.append(record, by: next.policy) }
+            try lease.whileLeading(in: epoch) { try journal?.append(record, of: next) }
         } catch let loss as LeaderLease.Loss {
             return lose("\(loss)")
         } catch {
@@ -466,7 +513,8 @@ public actor Controller {
             lease.epoch == nil ? .standby : !configuration.isActive ? .shadow : isPaused ? .paused : .active
         let file = try? PolicyFile(configuration.policy)
         return ControllerStatus(
-            version: configuration.version, role: role, epoch: lease.epoch, started: started, time: clock.now,
+            version: configuration.version, role: role, epoch: lease.epoch,
+            leader: lease.epoch == nil ? lease.leader : nil, started: started, time: clock.now,
             policy: type(of: configuration.policy).name, policyDigest: file?.digest ?? "",
             journal: "\(configuration.folder)/journal.jsonl", ticks: ticks,
             pools: known.indices.compactMap(poolStatus), decisions: decisions.reversed().prefix(100).map { $0 },

@@ -14,6 +14,12 @@ public enum ControllerLease: Sendable {
         }
     }
 
+    /// Who leads in this one's place, in words; `nil` while nobody does, and in a cluster, where `kubectl` tells.
+    var leader: String? {
+        guard case .file(let lease) = self, let leader = lease.leader else { return nil }
+        return "process \(leader.process) in epoch \(leader.epoch)"
+    }
+
     /// Takes leadership when it is free, or keeps it.
     ///
     /// - Returns: Whether this process leads.

@@ -19,10 +19,12 @@ public struct ControllerService: Sendable {
     /// - Parameters:
     ///   - program: The executable that local workers are started from.
     ///   - origin: What the journal says of who wrote it.
+    ///   - onLeadership: Told when it begins to lead, stands by or has lost leadership.
     /// - Throws: `OutputError` when the state's folder cannot be used, `FleetError` when a part cannot be made.
     public init(
         _ configuration: LiveConfiguration, policy: any ScalingPolicy, isActive: Bool, program: String,
-        origin: String, version: String, group: MultiThreadedEventLoopGroup
+        origin: String, version: String, group: MultiThreadedEventLoopGroup,
+        onLeadership: @escaping @Sendable (Controller.Leadership) -> Void = { _ in }
     ) throws {
         let clock = LiveClock()
         let scenario = configuration.scenario
@@ -65,6 +67,7 @@ public struct ControllerService: Sendable {
             gatewayToken: try configuration.controller.gatewayTokenFile.map(Self.token))
         (own.lease, own.version, own.tls) = (configuration.controller.lease, version, tls)
         (own.abuse, own.alarms) = (configuration.controller.abuse, configuration.controller.alarms)
+        own.onLeadership = onLeadership
         own.stepTimes = Dictionary(uniqueKeysWithValues: scenario.pools.map { ($0.id, $0.profile.stepTime) })
         var leadership: KubernetesLeadership?
         if let lease = configuration.controller.clusterLease {
@@ -109,7 +112,8 @@ public struct ControllerService: Sendable {
         let folder = "\(configuration.stateFolder)/pools/\(pool.id.name)"
         let executor = model.map { WorkerExecutor.core(model: $0, threads: threads) } ?? .emulated
         let command = try WorkerCommand(
-            executor, program: program, pool: pool, folder: folder, seed: configuration.scenario.seed)
+            executor, program: program, pool: pool, folder: folder, seed: configuration.scenario.seed,
+            collector: configuration.traces.flatMap(TraceExport.init)?.collector)
         return LocalPool(
             LocalPool.Configuration(
                 pool: pool, price: configuration.scenario.priceBook.price(of: pool.offering)?.rate,

@@ -7,7 +7,7 @@ import Units
 ///
 /// Every change of leader begins a new epoch, which goes with everything the leader does, so that what an old one sends
 /// late is refused. A leader that is silent for longer than the lease has lost it, whether it knows or not: so it asks
-/// before each act, and acts while it holds the lock.
+/// before each act, and acts while it holds the lock. One whose process has ended has lost it at once.
 ///
 ///     var lease = try LeaderLease(path: "state/leader.json", duration: .seconds(10))
 ///     guard lease.acquire() else { … }          // somebody else leads: ask again later
@@ -41,14 +41,26 @@ public struct LeaderLease: Sendable {
         var duration: TimeSpan
         /// The machine's start; another one's times mean nothing.
         var boot: String
+        /// Whether the holder shows a `LifeSign`; without one only the lease tells that it is gone.
+        var shows: Bool?
+    }
+
+    /// Who leads in another's place.
+    public struct Leader: Hashable, Sendable {
+        public var epoch: Int
+        /// Its process's number.
+        public var process: String
     }
 
     public let path: String
     public let duration: TimeSpan
     /// The term in which this process leads; `nil` while it does not.
     public private(set) var epoch: Int?
+    /// Who stood in the way of the last `acquire`; `nil` while nobody does.
+    public private(set) var leader: Leader?
     private let holder: String
     private let boot: String
+    private var sign: LifeSign?
 
     /// - Parameter duration: After so long without renewal the lease is free.
     /// - Throws: `OutputError` when the folder cannot be made.
@@ -66,100 +78,84 @@ public struct LeaderLease: Sendable {
     /// - Returns: Whether this process leads.
     public mutating func acquire() throws(OutputError) -> Bool {
         let file = try LockedFile(path: path)
-        let held = try file.holding()
+        let held = try Self.holding(of: file)
         let now = MonotonicTime.now
+        leader = nil
         if let held, held.holder == holder, epoch == held.epoch {
             // One that ran out and that nobody took is still lost: what was ordered meanwhile is not known here.
             guard !isExpired(held, at: now) else {
                 epoch = nil
                 return try take(file, after: held, at: now)
             }
-            try file.write(Holding(epoch: held.epoch, holder: holder, renewed: now, duration: duration, boot: boot))
+            try renew(file, held, at: now)
             return true
         }
         epoch = nil
-        guard held.map({ isExpired($0, at: now) }) ?? true else { return false }
+        if let held, !isExpired(held, at: now), !isGone(held, file) {
+            leader = Leader(epoch: held.epoch, process: String(held.holder.prefix { $0 != "-" }))
+            return false
+        }
         return try take(file, after: held, at: now)
+    }
+
+    private static func holding(of file: borrowing LockedFile) throws(OutputError) -> Holding? {
+        try file.contents(as: Holding.self, what: "lease")
+    }
+
+    private func renew(_ file: borrowing LockedFile, _ held: Holding, at now: Instant) throws(OutputError) {
+        var held = held
+        (held.renewed, held.duration) = (now, duration)
+        try file.write(held)
     }
 
     private mutating func take(_ file: borrowing LockedFile, after held: Holding?, at now: Instant) throws(OutputError)
         -> Bool
     {
         let next = (held?.epoch ?? 0) + 1
-        try file.write(Holding(epoch: next, holder: holder, renewed: now, duration: duration, boot: boot))
+        sign = LifeSign(path: path, epoch: next)
+        try file.write(
+            Holding(
+                epoch: next, holder: holder, renewed: now, duration: duration, boot: boot, shows: sign != nil))
         epoch = next
         return true
     }
 
-    /// Does something that only a leader may, while nobody can take the lease.
+    /// Does something that only a leader may, while nobody can take the lease, which is renewed when that took long.
     public mutating func whileLeading<Value>(_ act: (_ epoch: Int) throws -> Value) throws -> Value {
         let file = try LockedFile(path: path)
-        let held = try file.holding()
+        let held = try Self.holding(of: file)
         guard let epoch, let held, held.epoch == epoch, held.holder == holder else {
             self.epoch = nil
             throw Loss.taken(epoch: held?.epoch ?? 0)
         }
-        guard !isExpired(held, at: MonotonicTime.now) else {
+        let start = MonotonicTime.now
+        guard !isExpired(held, at: start) else {
             self.epoch = nil
             throw Loss.expired
         }
-        return try act(epoch)
+        let value = try act(epoch)
+        // Nobody could take it meanwhile, so it has not been lost, however long that took.
+        let end = MonotonicTime.now
+        if (end - start).nanoseconds > duration.nanoseconds / 4 { try renew(file, held, at: end) }
+        return value
     }
 
     /// Gives the lease back, so that another may lead at once.
     public mutating func release() {
-        guard let epoch, let file = try? LockedFile(path: path), let held = try? file.holding(), held.epoch == epoch,
-            held.holder == holder
+        guard let epoch, let file = try? LockedFile(path: path), let held = try? Self.holding(of: file),
+            held.epoch == epoch, held.holder == holder
         else { return }
         try? file.write(Holding(epoch: epoch, holder: "", renewed: .epoch, duration: duration, boot: boot))
         self.epoch = nil
+        sign = nil
     }
 
     private func isExpired(_ held: Holding, at now: Instant) -> Bool {
         held.boot != boot || held.holder.isEmpty || now - held.renewed > held.duration
     }
-}
 
-/// A small file that one process at a time reads and writes. The lock ends with the value, or with the process.
-private struct LockedFile: ~Copyable {
-    let path: String
-    let descriptor: Int32
-
-    init(path: String) throws(OutputError) {
-        self.path = path
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw OutputError(path: path, reason: String(cString: strerror(errno))) }
-        while flock(descriptor, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                let reason = String(cString: strerror(errno))
-                close(descriptor)
-                throw OutputError(path: path, reason: reason)
-            }
-        }
-    }
-
-    deinit { close(descriptor) }
-
-    /// What is there; `nil` in a new file.
-    ///
-    /// - Throws: For a file that is none: with its epoch lost, an old leader could no longer be told from a new one.
-    func holding() throws(OutputError) -> LeaderLease.Holding? {
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        guard count != 0 else { return nil }
-        guard count > 0, let holding = try? JSONDecoder().decode(LeaderLease.Holding.self, from: Data(bytes[..<count]))
-        else { throw OutputError(path: path, reason: "this is no lease; stop every controller and remove it") }
-        return holding
-    }
-
-    /// Writes in place, one sector: the file is the lock, and may not be replaced.
-    func write(_ holding: LeaderLease.Holding) throws(OutputError) {
-        guard var bytes = try? [UInt8](JSONEncoder().encode(holding)) else { return }
-        // Shorter texts overwrite longer ones.
-        while bytes.count < 512 { bytes.append(UInt8(ascii: " ")) }
-        guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count, fdatasync(descriptor) == 0 else {
-            throw OutputError(path: path, reason: String(cString: strerror(errno)))
-        }
+    private func isGone(_ held: Holding, _ file: borrowing LockedFile) -> Bool {
+        held.shows == true && LifeSign.isGone(file, epoch: held.epoch)
     }
 }
 

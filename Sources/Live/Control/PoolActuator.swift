@@ -10,6 +10,9 @@ public protocol PoolActuator: Sendable {
     /// Takes the pool over for a new leader: what there is stays as it is.
     func begin(epoch: Int) async throws
 
+    /// Leadership is lost: what the pool does from now on is another's.
+    func standDown() async
+
     /// Brings the pool to a level. Returns when the order is durable with whoever carries it out; applying one twice is
     /// harmless.
     ///
@@ -51,6 +54,9 @@ extension PoolActuator {
     public func hear(_ routing: RoutingReport) async {}
 
     public func begin(epoch: Int) async throws {}
+
+    /// Orders that carry an epoch are refused by whoever gets them.
+    public func standDown() async {}
 
     public func hear(busy: TimeSpan, of replica: ReplicaID) async {}
 

@@ -7,8 +7,8 @@ import Units
 ///
 ///     let measured = try await EndpointMeasurement(meter, inquiry: inquiry, design: design, engine: engine).run { … }
 ///
-/// Requests alone, requests together, prompts among decoding sequences, then two loads: one to fit, one to judge by. The
-/// loads' rates come from a first fit of what was measured before them.
+/// Requests alone, requests together, prompts among decoding sequences, then three loads: two to fit, of which one is more
+/// than the server can carry, and one to judge by. The loads' rates come from a first fit of what was measured before.
 public struct EndpointMeasurement: Sendable {
     public struct Result: Sendable {
         public var observation: EndpointObservation
@@ -37,6 +37,8 @@ public struct EndpointMeasurement: Sendable {
 
     /// The share of the estimated capacity that the loads ask for.
     private static let fittedShare = 0.7
+    /// In a queue that grows an error of a step adds up, so this load tells full batches best.
+    private static let saturatingShare = 1.3
     private static let heldOutShare = 0.6
     /// Rounds of requests alone: the median of three is not bent by one that was late.
     private static let rounds = 3
@@ -81,11 +83,16 @@ public struct EndpointMeasurement: Sendable {
         }
         note(widest: widest)
         let rates = try capacity()
-        observation.load = try await play(
-            design.fittedLoad(rate: Self.fittedShare * rates.fitted), "a load to fit", 0.5, onProgress)
+        for (name, share, begin) in [
+            ("fitted-load", Self.fittedShare, 0.5), ("saturating-load", Self.saturatingShare, 0.7),
+        ] {
+            observation.loads.append(
+                try await play(
+                    design.fittedLoad(name, rate: share * rates.fitted), "a load to fit", begin, onProgress))
+        }
         let heldOutRate = Self.heldOutShare * rates.heldOut
         let heldOut = try await play(
-            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.75, onProgress)
+            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.8, onProgress)
         return Result(
             observation: observation, heldOut: heldOut, heldOutRate: heldOutRate, facts: facts,
             story: "With \(widest) sequences at a time, the most that was tried or that ran, the server made "
@@ -124,7 +131,7 @@ public struct EndpointMeasurement: Sendable {
         let count = Double(arrivals.count)
         return try await meter.answers(to: arrivals) { progress in
             // Only the loads take long enough to show how far they have come.
-            let within = share >= 0.5 ? 0.25 * Double(progress.ended) / count : 0
+            let within = share >= 0.5 ? (share == 0.7 ? 0.1 : 0.2) * Double(progress.ended) / count : 0
             return onProgress(Standing(phase: phase, share: share + within))
         }
     }

@@ -62,12 +62,12 @@ public enum TimedAnswers {
                         let the server send usage at the end of a stream ('stream_options': {'include_usage': true})
                     """)
             }
-            guard let sent = record.sent, output > 0, !record.times.isEmpty else {
+            guard let sent = record.sent, output > 0, !record.tokenTimes.isEmpty else {
                 throw LoadError("\(target): error: an answer of \(output) tokens came without any text")
             }
             answers.append(
                 EndpointAnswer(
-                    sent: sent, times: record.times, promptTokens: prompt, outputTokens: output,
+                    sent: sent, times: record.tokenTimes, promptTokens: prompt, outputTokens: output,
                     serverPrefill: record.serverPrefill))
         }
         return answers

@@ -87,9 +87,11 @@ struct EngineDriver {
 
     private mutating func note(_ output: StepOutcome.Output, at now: Instant) {
         guard var entry = entries[output.ticket] else { return }
+        var admitted: Instant?
         if output.hasToken {
             if entry.firstToken == nil {
                 entry.firstToken = now
+                admitted = entry.admitted
                 observations.append(
                     .firstToken(ttft: (now - entry.arrival).seconds, promptTokens: entry.promptTokens))
             } else {
@@ -101,8 +103,8 @@ struct EngineDriver {
         }
         if output.embedding != nil { observations.append(.embedded(promptTokens: entry.promptTokens)) }
         let event = Generation.Event(
-            prompt: entry.prompt, text: output.text, tokens: output.hasToken ? 1 : 0, embedding: output.embedding,
-            finish: output.finish)
+            prompt: entry.prompt, text: output.text, tokens: output.hasToken ? 1 : 0, admitted: admitted,
+            embedding: output.embedding, finish: output.finish)
         deliveries.append((entry.generation, event))
         if let finish = output.finish { end(output.ticket, finish, at: now) }
     }

@@ -1,4 +1,5 @@
 import Synchronization
+import Units
 
 /// The prompts of one client's request while engines work on them: text as it comes, until each has ended.
 ///
@@ -13,6 +14,8 @@ public final class Generation: Sendable {
         public var text: String
         /// Tokens that the text is of: 0 when a prompt ends without a last one.
         public var tokens: Int
+        /// With a prompt's first token: when it got a place among those that run.
+        public var admitted: Instant?
         /// Of a prompt that asked for one.
         public var embedding: [Float]?
         /// Set with a prompt's last event.

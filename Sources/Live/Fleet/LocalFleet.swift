@@ -30,6 +30,8 @@ public struct LocalFleet: Sendable {
         public var version = "0"
         /// When a tenant is taken for an abuser; `nil` watches nobody, as the simulator does.
         public var abuse: TenantWatchRules?
+        /// Where gateway and workers send spans; `nil` for nowhere.
+        public var traces: TraceExport?
 
         public init(program: String, folder: String, origin: String) {
             self.program = program
@@ -45,6 +47,8 @@ public struct LocalFleet: Sendable {
         public let clock: LiveClock
         /// Where clients come.
         public let url: String
+        /// Where the gateway's metrics and its replicas' addresses are.
+        public let adminURL: String
         /// Where the status page is; `nil` for nowhere.
         public let statusURL: String?
 
@@ -109,7 +113,7 @@ public struct LocalFleet: Sendable {
                     let running = Running(
                         controller: controller, pools: pools, clock: clock,
                         url: "http://\(ListenAddress(host: options.listen.host, port: addresses.port))",
-                        statusURL: statusURL)
+                        adminURL: "http://127.0.0.1:\(addresses.adminPort)", statusURL: statusURL)
                     for pool in pools {
                         tasks.addTask {
                             await pool.run()
@@ -170,7 +174,7 @@ public struct LocalFleet: Sendable {
         settings.log = .none
         var configuration = GatewayConfiguration(
             scenario: scenario, settings: settings, stateFolder: "\(options.folder)/gateway")
-        configuration.version = options.version
+        (configuration.version, configuration.traces) = (options.version, options.traces)
         return configuration
     }
 
@@ -178,7 +182,7 @@ public struct LocalFleet: Sendable {
         let folder = "\(options.folder)/pools/\(pool.id.name)"
         let command = try WorkerCommand(
             options.executor, program: options.program, pool: pool, folder: folder, stepFactor: options.stepFactor,
-            seed: scenario.seed)
+            seed: scenario.seed, collector: options.traces?.collector)
         var configuration = LocalPool.Configuration(
             pool: pool, price: scenario.priceBook.price(of: pool.offering)?.rate, tenantCount: scenario.tenants.count,
             folder: folder, command: { command.words(replica: $0, readyAt: $1) })

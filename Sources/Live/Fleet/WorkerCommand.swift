@@ -21,20 +21,24 @@ public struct WorkerCommand: Sendable {
     /// The file of the profile that emulated workers play.
     private let profile: String
     private let seed: UInt64
+    /// Where workers send spans.
+    private let collector: LoadTarget?
 
     /// - Parameters:
     ///   - program: The executable of the live plane.
     ///   - folder: Where the profile is written for the workers to read.
+    ///   - collector: Where workers send the spans of sampled traces; `nil` for nowhere.
     ///   - stepFactor: Multiplies every step time that workers take, and nothing that a policy believes.
     /// - Throws: `OutputError` when the profile cannot be written.
     public init(
         _ executor: WorkerExecutor, program: String, pool: PoolConfiguration, folder: String, stepFactor: Double = 1,
-        seed: UInt64
+        seed: UInt64, collector: LoadTarget? = nil
     ) throws(OutputError) {
         self.executor = executor
         self.program = program
         self.pool = pool
         self.seed = seed
+        self.collector = collector
         profile = "\(folder)/profile.json"
         guard executor == .emulated else { return }
         var played = pool.profile
@@ -61,6 +65,7 @@ public struct WorkerCommand: Sendable {
         words += [
             "--drain-deadline", "\(max(1, pool.drainDeadline.nanoseconds / 1_000_000_000))s", "--idle-timeout", "1h",
         ]
+        if let collector { words += ["--traces", "\(collector)"] }
         switch executor {
         case .emulated:
             words += ["--executor", "emulated", "--profile", profile, "--kv-blocks", "\(batcher.totalBlocks)"]

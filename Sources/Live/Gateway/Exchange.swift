@@ -42,6 +42,10 @@ final class Exchange {
         var arrived: Instant
         var arrivedAt: Instant
         var deadline: Instant
+        /// The request's span.
+        var trace: TraceContext
+        /// The client's span that it is part of, 16 hexadecimal digits.
+        var traceParent: String?
     }
 
     let terms: Terms
@@ -73,10 +77,14 @@ final class Exchange {
     private var promptTokens: Int?
     private var outputTokens: Int?
     private var settledSince = Instant.epoch
-    private var status = 0
+    /// `nil` where nobody wants the spans.
+    private let trace: ExchangeTrace?
+    /// What the client is told, and the row, since it is settled.
+    private var settled: (row: UsageRow, status: Int)?
 
     init(_ terms: Terms, request: UpstreamRequest, loop: GatewayLoop, client: ClientConnection) {
         (self.terms, self.request, self.loop, self.client) = (terms, request, loop, client)
+        trace = ExchangeTrace(terms, core: loop.core)
     }
 
     private var core: GatewayCore { loop.core }
@@ -90,8 +98,10 @@ final class Exchange {
         start(assignment, at: now)
     }
 
-    private func start(_ assignment: PoolGate.Assignment, at now: Instant, fresh: Bool = false) {
-        let attempt = Attempt(self, assignment, at: now)
+    private func start(
+        _ assignment: PoolGate.Assignment, at now: Instant, fresh: Bool = false, isHedge: Bool = false
+    ) {
+        let attempt = Attempt(self, assignment, at: now, isHedge: isHedge)
         attempts.append(attempt)
         if tries == 1, attempts.count == 1 {
             loop.meter.update { $0.pools[terms.pool].overhead.observe((MonotonicTime.now - terms.arrived).seconds) }
@@ -163,11 +173,12 @@ final class Exchange {
             state.poolCounters[terms.pool].hedges += 1
             return other
         }
-        if let other { start(other, at: now) }
+        if let other { start(other, at: now, isHedge: true) }
     }
 
     private func leave(_ attempt: Attempt, as release: PoolGate.Release, cancelling: Bool = false) {
         if cancelling { attempt.cancel() }
+        trace?.ended(attempt, as: release)
         loop.upstream(attempt.assignment, pool: terms.pool).ended()
         core.release(terms.pool, attempt.assignment, as: release)
     }
@@ -209,7 +220,7 @@ final class Exchange {
             usageEvent = Array(data)
             return
         }
-        if event.hasContent {
+        if event.isToken(afterText: firstTokenAt != nil) {
             if let lastToken {
                 loop.noteGap(now - lastToken)
             } else {
@@ -258,7 +269,6 @@ final class Exchange {
     private func begin(_ client: ClientConnection) {
         guard !hasBegun else { return }
         hasBegun = true
-        status = 200
         client.beginStream(terms.name, terms.standing)
     }
 
@@ -429,22 +439,26 @@ final class Exchange {
             firstTokenAt: firstTokenAt.map { terms.arrivedAt + ($0 - terms.arrived) }, endedAt: wall,
             promptTokens: prompt, outputTokens: output, outcome: outcome, cost: cost, precharge: terms.charge.amount)
         core.record(row, loop: loop.index, exchange: terms.number)
-        log(row, ending)
+        let status = status(row, ending)
+        settled = (row, status)
+        log(row, status, ending)
     }
 
-    private func log(_ row: UsageRow, _ ending: Ending) {
+    /// What the client is told; 499 where it had gone before that.
+    private func status(_ row: UsageRow, _ ending: Ending) -> Int {
+        if case .error(let error) = ending, !hasBegun { return error.status.code }
+        return row.outcome == .clientGone && !hasBegun ? 499 : 200
+    }
+
+    private func log(_ row: UsageRow, _ status: Int, _ ending: Ending) {
         core.log.request { text in
             text.member("request", row.request)
             text.member("tenant", row.tenant)
             text.member("pool", row.pool)
             text.member("class", row.sloClass)
             if let replica = row.replica { text.member("replica", replica) }
-            if case .error(let error) = ending, !hasBegun {
-                text.member("status", error.status.code)
-                text.member("reason", error.code)
-            } else {
-                text.member("status", row.outcome == .clientGone && !hasBegun ? 499 : 200)
-            }
+            text.member("status", status)
+            if case .error(let error) = ending, !hasBegun { text.member("reason", error.code) }
             text.member("outcome", row.outcome.rawValue)
             text.member("prompt_tokens", row.promptTokens)
             text.member("output_tokens", row.outputTokens)
@@ -458,6 +472,9 @@ final class Exchange {
     func becameDurable() {
         guard case .settling(let ending) = phase else { return }
         phase = .ended
+        if let settled {
+            trace?.ended(settled.row, status: settled.status, firstToken: firstTokenAt, settled: settledSince)
+        }
         guard let client else { return }
         self.client = nil
         switch ending {

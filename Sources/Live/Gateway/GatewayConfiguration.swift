@@ -45,6 +45,8 @@ public struct GatewayConfiguration: Sendable {
     /// Where lines of the log go, many at a time; standard error by default.
     public var log: @Sendable ([UInt8]) -> Void = GatewayLog.toStandardError
     public var version = "0"
+    /// `nil` exports no spans.
+    public var traces: TraceExport?
 
     public init(
         settings: GatewaySettings = GatewaySettings(), pools: [Pool], classes: [SLOClass], tenants: [TenantTerms],
@@ -85,5 +87,6 @@ public struct GatewayConfiguration: Sendable {
             scenario: live.scenario, settings: live.gateway, tenants: live.tenants, prices: live.tokenPrices,
             stateFolder: live.stateFolder)
         adminTokens = live.adminTokens
+        traces = live.traces.flatMap(TraceExport.init)
     }
 }

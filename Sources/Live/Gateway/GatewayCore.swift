@@ -16,6 +16,8 @@ final class GatewayCore: Sendable {
     let log: GatewayLog
     /// For who connects to the admin listener, and for replicas with an `https` URL.
     let tls: TLSMaterial?
+    /// Where spans go; `nil` for nowhere.
+    let spans: SpanExporter?
     private let poolsByModel: [String: Int]
     private let tenantsByName: [String: Int]
     private let classesByName: [String: Int]
@@ -31,6 +33,9 @@ final class GatewayCore: Sendable {
     ) throws(StoreError) {
         self.configuration = configuration
         self.tls = tls
+        spans = configuration.traces.map {
+            SpanExporter(to: $0.collector, service: "tidegate-gateway", version: configuration.version)
+        }
         self.salts = salts
         boot = hexadecimal(UInt64(WallTime.seconds), digits: 8) + hexadecimal(.random(in: 0 ... .max), digits: 8)
         keys = TenantKeys(configuration.tenants)
@@ -71,6 +76,7 @@ final class GatewayCore: Sendable {
         self.loops.withLock { $0 = loops }
         ledger.start(onDurable: { self.becameDurable($0) }, onProblem: { self.ledgerHas($0) })
         log.start()
+        spans?.start()
     }
 
     /// Ends the ledger's thread when all that is known is written.
@@ -95,6 +101,9 @@ final class GatewayCore: Sendable {
         get { draining.load(ordering: .relaxed) }
         set { draining.store(newValue, ordering: .relaxed) }
     }
+
+    /// Whether the spans of a trace that begins here are wanted.
+    func samplesTrace() -> Bool { configuration.traces.map { Double.random(in: 0..<1) < $0.share } ?? false }
 
     func countUnauthorized() { unauthorized.wrappingAdd(1, ordering: .relaxed) }
     func countInvalid() { invalid.wrappingAdd(1, ordering: .relaxed) }

@@ -140,6 +140,7 @@ public final class GatewayServer: Sendable {
     private func end(_ handles: [GatewayLoopHandle]) async {
         for handle in handles { try? await handle.eventLoop.submit { handle.loop.value.closeAll() }.get() }
         let unwritten = core.close()
+        await core.spans?.close()
         if unwritten > 0 {
             core.configuration.log(Array("{\"level\":\"error\",\"event\":\"rows lost\",\"count\":\(unwritten)}\n".utf8))
         }

@@ -8,20 +8,26 @@ struct CompletionAnswer: Sendable {
     let presence: ClientPresence
     let format: CompletionFormat
     let state: WorkerState
+    /// `nil` where nobody wants the span.
+    let trace: WorkerTrace?
 
     func whole() async throws -> Response {
         var choices = [CompletionFormat.Choice](repeating: .init(), count: call.requests.count)
         var tokens = 0
+        var trace = trace
         for await event in generation.events {
+            trace?.note(event)
             choices[event.prompt].text += event.text
             choices[event.prompt].finish = event.finish
             tokens += event.tokens
             if let error = APIError(end: event.finish) {
                 generation.cancel()
+                end(trace, tokens, error)
                 throw error
             }
         }
         presence.forget()
+        end(trace, tokens, presence.isGone ? .clientGone : nil)
         guard !presence.isGone else { throw APIError.clientGone }
         let usage = CompletionFormat.Usage(promptTokens: generation.promptTokens, completionTokens: tokens)
         let body = ByteBuffer(bytes: format.whole(choices, usage))
@@ -48,8 +54,12 @@ struct CompletionAnswer: Sendable {
     private func write(to writer: inout any ResponseBodyWriter) async throws {
         var tokens = 0
         var begun = Set<Int>()
+        var (trace, failure) = (trace, nil as APIError?)
+        defer { end(trace, tokens, failure ?? (presence.isGone ? .clientGone : nil)) }
         for await event in generation.events {
+            trace?.note(event)
             if let error = APIError(end: event.finish) {
+                failure = error
                 try await writer.write(ByteBuffer(bytes: CompletionFormat.event(error)))
                 return
             }
@@ -65,5 +75,9 @@ struct CompletionAnswer: Sendable {
             last = format.piece(.init(promptTokens: generation.promptTokens, completionTokens: tokens)) + last
         }
         try await writer.write(ByteBuffer(bytes: last))
+    }
+
+    private func end(_ trace: WorkerTrace?, _ tokens: Int, _ error: APIError?) {
+        trace?.end(call, generation, model: format.model, tokens: tokens, error: error.map { $0.code ?? $0.type })
     }
 }

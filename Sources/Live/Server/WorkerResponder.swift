@@ -11,6 +11,8 @@ struct WorkerResponder: HTTPResponder {
     let state: WorkerState
     let limits: ServerLimits
     let version: String
+    /// Where spans go; `nil` for nowhere.
+    let spans: SpanExporter?
 
     func respond(to request: Request, context: WorkerContext) async throws -> Response {
         do {
@@ -21,14 +23,10 @@ struct WorkerResponder: HTTPResponder {
             case "/v1/models": return try allowing(.get, request) { models() }
             case "/v1/completions":
                 try require(.post, request)
-                return try await serve(request, context) { body, priority, presence in
-                    try await complete(.completion, body: body, priority: priority, presence)
-                }
+                return try await complete(.completion, request, context)
             case "/v1/chat/completions":
                 try require(.post, request)
-                return try await serve(request, context) { body, priority, presence in
-                    try await complete(.chat, body: body, priority: priority, presence)
-                }
+                return try await complete(.chat, request, context)
             case "/v1/embeddings":
                 try require(.post, request)
                 guard !model.isEmulated else { throw APIError.notEmulated("embeddings") }
@@ -128,7 +126,16 @@ struct WorkerResponder: HTTPResponder {
     }
 
     private func complete(
-        _ kind: CompletionCall.Kind, body: [UInt8], priority: Int?, _ presence: ClientPresence
+        _ kind: CompletionCall.Kind, _ request: Request, _ context: WorkerContext
+    ) async throws -> Response {
+        let trace = WorkerTrace(request.headers, exporter: spans)
+        return try await serve(request, context) { body, priority, presence in
+            try await complete(kind, body: body, priority: priority, presence, trace)
+        }
+    }
+
+    private func complete(
+        _ kind: CompletionCall.Kind, body: [UInt8], priority: Int?, _ presence: ClientPresence, _ trace: WorkerTrace?
     ) async throws -> Response {
         let call = try CompletionCall(kind, body: body, priority: priority, model: model)
         guard state.begin() else { throw APIError.draining }
@@ -136,7 +143,8 @@ struct WorkerResponder: HTTPResponder {
             let generation = try submit(call.requests)
             presence.onGone { generation.cancel() }
             let answer = CompletionAnswer(
-                call: call, generation: generation, presence: presence, format: format(call), state: state)
+                call: call, generation: generation, presence: presence, format: format(call), state: state,
+                trace: trace)
             return call.streams ? answer.stream() : try await answer.whole()
         } catch {
             state.end()

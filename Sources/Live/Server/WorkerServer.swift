@@ -16,6 +16,8 @@ public final class WorkerServer: Sendable {
         public var port = 0
         public var limits = ServerLimits()
         public var version = "0"
+        /// Where the spans of sampled traces go; `nil` for nowhere.
+        public var spans: SpanExporter?
         /// With it, only gateways and controllers may connect, and only by mutual TLS.
         public var tls: TLSMaterial?
         /// Told why a peer was not let in, and from where it came.
@@ -33,6 +35,7 @@ public final class WorkerServer: Sendable {
 
     private let loop: EngineLoop
     private let state = WorkerState()
+    private let spans: SpanExporter?
     private let group: ServiceGroup
 
     /// - Parameter onListening: Told the port once connections are accepted.
@@ -41,11 +44,13 @@ public final class WorkerServer: Sendable {
         onListening: @escaping @Sendable (Int) -> Void
     ) {
         self.loop = loop
+        spans = configuration.spans
         var logger = Logger(label: "tidegate.worker")
         logger.logLevel = .critical
         let limits = configuration.limits
         let responder = WorkerResponder(
-            loop: loop, model: model, state: state, limits: limits, version: configuration.version)
+            loop: loop, model: model, state: state, limits: limits, version: configuration.version,
+            spans: configuration.spans)
         let app = Application(
             responder: responder, server: Self.server(configuration),
             configuration: .init(
@@ -87,8 +92,10 @@ public final class WorkerServer: Sendable {
     ///
     /// - Throws: An error when the address cannot be had.
     public func run() async throws {
+        spans?.start()
         try await group.run()
         loop.stop()
+        await spans?.close()
     }
 
     /// Takes no new request, lets those that run finish, and ends the server.

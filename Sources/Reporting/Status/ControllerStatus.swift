@@ -71,6 +71,8 @@ public struct ControllerStatus: Sendable, Encodable {
     public var version: String
     public var role: Role
     public var epoch: Int?
+    /// Who leads in its place; `nil` while it leads itself, and where that is not known.
+    public var leader: String?
     public var started: Instant
     public var time: Instant
     public var policy: String
@@ -87,13 +89,14 @@ public struct ControllerStatus: Sendable, Encodable {
     public var problems: [Problem]
 
     public init(
-        version: String, role: Role, epoch: Int?, started: Instant, time: Instant, policy: String,
-        policyDigest: String, journal: String, ticks: Int, pools: [Pool], decisions: [ControlRecord],
-        alarms: [Alarm] = [], problems: [Problem]
+        version: String, role: Role, epoch: Int?, leader: String? = nil, started: Instant, time: Instant,
+        policy: String, policyDigest: String, journal: String, ticks: Int, pools: [Pool],
+        decisions: [ControlRecord], alarms: [Alarm] = [], problems: [Problem]
     ) {
         self.version = version
         self.role = role
         self.epoch = epoch
+        self.leader = leader
         self.started = started
         self.time = time
         self.policy = policy

@@ -49,7 +49,8 @@ public struct StatusPage: Sendable {
 
     private static func summary(_ status: ControllerStatus) -> String {
         switch status.role {
-        case .standby: "Another controller leads; this one takes over when that one is gone."
+        case .standby:
+            "Another controller leads\(status.leader.map { ", " + $0 } ?? ""); this one takes over when that one is gone."
         case .shadow: "It decides and journals, and changes nothing."
         case .paused: "An operator has paused it: it decides and journals, and changes nothing."
         case .active: "It decides, journals, and resizes the pools."

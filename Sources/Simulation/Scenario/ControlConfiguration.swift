@@ -12,6 +12,8 @@ public struct ControlConfiguration: Hashable, Sendable, Codable {
     public var window: TimeSpan
     /// A sample older than this is not used.
     public var staleness: TimeSpan
+    /// Nothing is removed for so long after the first tick, and after each restart of a live controller.
+    public var restartWindow: TimeSpan
     /// The most replicas one decision may add to or take from a pool; `nil` sets no limit.
     public var maxStepUp: Int?
     public var maxStepDown: Int?
@@ -20,13 +22,14 @@ public struct ControlConfiguration: Hashable, Sendable, Codable {
 
     public init(
         tick: TimeSpan = .seconds(15), scrape: TimeSpan = .seconds(15), window: TimeSpan = .seconds(60),
-        staleness: TimeSpan = .seconds(45), maxStepUp: Int? = nil, maxStepDown: Int? = nil,
-        spendingCeiling: USDPerHour? = nil
+        staleness: TimeSpan = .seconds(45), restartWindow: TimeSpan = .seconds(60), maxStepUp: Int? = nil,
+        maxStepDown: Int? = nil, spendingCeiling: USDPerHour? = nil
     ) {
         self.tick = tick
         self.scrape = scrape
         self.window = window
         self.staleness = staleness
+        self.restartWindow = restartWindow
         self.maxStepUp = maxStepUp
         self.maxStepDown = maxStepDown
         self.spendingCeiling = spendingCeiling

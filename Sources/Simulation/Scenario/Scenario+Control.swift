@@ -18,7 +18,8 @@ extension Scenario {
     public var guardLimits: GuardLimits {
         GuardLimits(
             maximumAdded: control.maxStepUp, maximumRemoved: control.maxStepDown,
-            spendingCeiling: control.spendingCeiling, staleness: control.staleness)
+            spendingCeiling: control.spendingCeiling, staleness: control.staleness,
+            restartWindow: control.restartWindow)
     }
 
     func controlLoop(_ policy: any ScalingPolicy) -> ControlLoop {

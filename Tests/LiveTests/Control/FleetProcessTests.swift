@@ -1,5 +1,6 @@
 import FleetModel
 import Foundation
+import Store
 import Testing
 
 @testable import Formats
@@ -152,7 +153,7 @@ struct FleetProcessTests {
         let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
         // Nothing of the fleet is left.
-        #expect(ChildProcess.marked(under: "out/state/pools/chat").isEmpty)
+        #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/chat").isEmpty)
     }
 
     @Test("Workers outlive a controller that is killed, and the next one takes them over", .timeLimit(.minutes(2)))
@@ -195,6 +196,60 @@ struct FleetProcessTests {
         // The machines of the drained and of the dead one, whichever controller had started them.
         let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
+    }
+
+    @Test("Replicas that are drained or told to end under 40 open streams break none", .timeLimit(.minutes(2)))
+    func drainsUnderStreams() async throws {
+        let scenario = try SmallScenario()
+        let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
+        let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
+        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
+        let controller = try Program(["control", "--config", path, "--active"], in: scenario.folder)
+        let workers = "\(scenario.folder)/state/pools/chat"
+        defer {
+            controller.kill()
+            gateway.kill()
+            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
+            scenario.remove()
+        }
+        let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
+        try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
+        let whole = try await withThrowingTaskGroup(of: Bool.self) { tasks in
+            for _ in 0..<40 {
+                tasks.addTask {
+                    let reply = try await HTTP.post(
+                        gatewayPort, "/v1/completions", #"{"model":"chat","prompt":"a","max_tokens":90,"stream":true}"#)
+                    return reply.events.count == 91 && reply.events.last == "[DONE]"
+                }
+            }
+            func outstanding() async throws -> [Int: Int] {
+                struct Pools: Decodable {
+                    struct Pool: Decodable {
+                        struct Replica: Decodable { var id: Int, outstanding: Int }
+                        var replicas: [Replica]
+                    }
+                    var pools: [Pool]
+                }
+                let text = try await HTTP.get(adminPort, "/admin/v1/pools").text
+                let pools = try JSONDecoder().decode(Pools.self, from: Data(text.utf8)).pools
+                return Dictionary(uniqueKeysWithValues: pools.flatMap(\.replicas).map { ($0.id, $0.outstanding) })
+            }
+            try await wait("both hold streams") { try await outstanding() == [0: 20, 1: 20] }
+            #expect(try await call.send("POST", "/v1/pools/chat/replicas/0/drain").status == 200)
+            let victim = try #require(ChildProcess.marked(under: workers).first { $0.mark.hasSuffix("#r1") })
+            victim.process.signal(SIGTERM)
+            controller.process.terminate()
+            try await Task.sleep(for: .milliseconds(200))
+            gateway.process.terminate()
+            return try await tasks.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(whole == 40)
+        gateway.process.waitUntilExit()
+        #expect(gateway.process.terminationStatus == 0)
+        let ledger = try UsageLedger(path: "\(scenario.folder)/state/ledger.sqlite")
+        defer { try? ledger.close() }
+        let rows = try ledger.rows(from: .epoch, to: .never)
+        #expect(rows.filter { $0.outcome == .completed && $0.outputTokens == 90 }.count == 40)
     }
 
     /// Numbers of the ready replicas; empty while no controller answers.

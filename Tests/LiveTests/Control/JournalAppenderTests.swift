@@ -31,7 +31,7 @@ struct JournalAppenderTests {
                 pool: pool.id, time: now, readyReplicas: [ReplicaID(0)], starting: 0, draining: 0, appliedGeneration: 0,
                 reachedGeneration: 0, target: 1, offerings: []))
         let record = opened.loop.tick(at: now, in: TickContext(epoch: 1, restarted: restarted))
-        try opened.journal.append(record, by: opened.loop.policy)
+        try opened.journal.append(record, of: opened.loop)
     }
 
     @Test("A journal that is gone on with after a restart verifies as one")
@@ -79,6 +79,88 @@ struct JournalAppenderTests {
         }
     }
 
+    @Test("A controller that died before the first line was whole begins anew", arguments: [0, 1, 20, 90])
+    func tornHeader(bytes: Int) throws {
+        _ = try open()
+        let whole = try String(contentsOfFile: path, encoding: .utf8)
+        try String(whole.prefix(bytes)).write(toFile: path, atomically: false, encoding: .utf8)
+        var opened = try open()
+        #expect(opened.torn == bytes)
+        #expect(opened.putAside == nil)
+        try tick(&opened, at: 10)
+        #expect(try JournalVerification.verify(path: path).ticks == 1)
+    }
+
+    @Test("A file that is no journal is left as it is")
+    func otherFile() throws {
+        _ = try open()
+        try "a shopping list".write(toFile: path, atomically: false, encoding: .utf8)
+        #expect(throws: JournalError.self) { try open() }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "a shopping list")
+    }
+
+    /// One that remembers something at each tick.
+    private var remembering: any ScalingPolicy {
+        HorizontalPodAutoscaler(parameters: .init(targetPerReplica: 4, scaleDownStabilization: .seconds(90)))
+    }
+
+    @Test("From its checkpoint a journal goes on as from its first line, without those before it")
+    func checkpoint() throws {
+        let checkpoint = JournalCheckpoint.path(ofJournal: path)
+        var opened = try open(remembering)
+        let lines = JournalCheckpoint.interval + 40
+        for number in 1...lines { try tick(&opened, at: Int64(number) * 10) }
+        #expect(FileManager.default.fileExists(atPath: checkpoint))
+        let short = try #require(JournalCheckpoint.replay(journal: path))
+        #expect(short.lines == 40)
+        let (_, whole) = try JournalVerification.replay(path: path, policy: nil, progress: nil)
+        let observer = Observer(pools: [pool], window: .seconds(20), staleness: .seconds(20))
+        var (fast, slow) = (short.0.resumed(with: observer), whole.resumed(with: observer))
+        #expect(fast.last == slow.last)
+        #expect(try ParameterValue(encoding: fast.loop.memory) == ParameterValue(encoding: slow.loop.memory))
+        for second in [10, 20, 100] as [Int64] {
+            let now = Instant.epoch + .seconds(Int64(lines) * 10 + second)
+            let context = TickContext(epoch: 2, restarted: second == 10)
+            let (one, other) = (fast.loop.tick(at: now, in: context), slow.loop.tick(at: now, in: context))
+            #expect(
+                try fast.writer.line(of: one, by: fast.loop.policy) == slow.writer.line(of: other, by: slow.loop.policy)
+            )
+        }
+        // The journal that goes on from it verifies from its first line.
+        opened = try open(remembering)
+        try tick(&opened, at: Int64(lines + 1) * 10, restarted: true)
+        #expect(try JournalVerification.verify(path: path).ticks == lines + 1)
+    }
+
+    @Test(
+        "A checkpoint that does not belong to its journal is passed over", arguments: ["another", "changed", "shorter"])
+    func foreignCheckpoint(kind: String) throws {
+        let checkpoint = JournalCheckpoint.path(ofJournal: path)
+        var opened = try open(remembering)
+        for number in 1...(JournalCheckpoint.interval + 3) { try tick(&opened, at: Int64(number) * 10) }
+        let text = try String(contentsOfFile: checkpoint, encoding: .utf8)
+        var expected = JournalCheckpoint.interval + 3
+        switch kind {
+        case "another":
+            let other = text.replacingOccurrences(
+                of: opened.journal.header.hash, with: String(repeating: "0", count: 64))
+            try other.write(toFile: checkpoint, atomically: false, encoding: .utf8)
+        case "changed":
+            // Its policy remembers otherwise than the line says.
+            let other = text.replacingOccurrences(of: "\"count\":1", with: "\"count\":2")
+            try #require(other != text)
+            try other.write(toFile: checkpoint, atomically: false, encoding: .utf8)
+        default:
+            let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+            expected = JournalCheckpoint.interval - 1
+            try (lines.prefix(expected + 1).joined(separator: "\n") + "\n")
+                .write(toFile: path, atomically: false, encoding: .utf8)
+        }
+        #expect(JournalCheckpoint.replay(journal: path) == nil)
+        let again = try open(remembering)
+        #expect(again.last == Instant.epoch + .seconds(Int64(expected) * 10))
+    }
+
     @Test("Another policy begins another journal, which names the one before")
     func anotherPolicy() throws {
         var first = try open()
@@ -103,7 +185,7 @@ struct JournalAppenderTests {
                     pool: pool.id, time: now, readyReplicas: [], starting: 0, draining: 0, appliedGeneration: 0,
                     reachedGeneration: 0, target: 4, offerings: []))
             let record = opened.loop.tick(at: now, in: TickContext(epoch: 1, restarted: restarted))
-            try opened.journal.append(record, by: opened.loop.policy)
+            try opened.journal.append(record, of: opened.loop)
             return record
         }
         for second in [0, 30, 70] { _ = try observe(Int64(second), restarted: false) }

@@ -71,13 +71,14 @@ struct LoadTrafficTests {
 struct RequestEncoderTests {
     /// Head and body of what goes over the wire.
     private func encode(
-        _ arrival: Arrival, number: Int = 0, _ change: (inout RequestStyle) -> Void = { _ in }
+        _ arrival: Arrival, number: Int = 0, classes: [SLOClass] = [SLOClass(name: "c", priority: -2)],
+        _ change: (inout RequestStyle) -> Void = { _ in }
     ) throws -> (head: [String], body: [String: Any]) {
         var style = RequestStyle(model: "m\"1")
         change(&style)
         let encoder = RequestEncoder(
             style: style, target: try LoadTarget("http://h:1/p"), tenants: [Tenant(name: "a\n")],
-            classes: [SLOClass(name: "c", priority: -2)])
+            classes: classes)
         let text = String(buffer: encoder.encode(arrival, number: number))
         let parts = try #require(text.range(of: "\r\n\r\n"))
         let head = text[..<parts.lowerBound].components(separatedBy: "\r\n")
@@ -112,6 +113,16 @@ struct RequestEncoderTests {
         #expect(prompt.allSatisfy(PromptWriter.identifiers.contains))
         #expect(Set(prompt).count > 90)
         #expect(try encode(arrival(prompt: 1)) { $0.ignoresEnd = false }.body["ignore_eos"] == nil)
+        #expect(!head.contains { $0.hasPrefix("X-SLO-Class") })
+    }
+
+    @Test("A class is named where there are several, unless its name is none for a head")
+    func sloClass() throws {
+        let patient = SLOClass(name: "patient")
+        let both = try encode(arrival(prompt: 1), classes: [patient, SLOClass(name: "other")])
+        #expect(both.head.contains("X-SLO-Class: patient"))
+        let split = try encode(arrival(prompt: 1), classes: [SLOClass(name: "a\r\nX-Key: stolen"), patient])
+        #expect(!split.head.contains { $0.hasPrefix("X-SLO-Class") || $0.hasPrefix("X-Key") })
     }
 
     @Test("Prompts share what their contents share, and nothing else")

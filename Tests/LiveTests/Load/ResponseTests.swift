@@ -1,5 +1,8 @@
+import FleetModel
 import Foundation
+import NIOCore
 import Testing
+import Units
 
 @testable import Live
 
@@ -109,6 +112,32 @@ struct EventTests {
             (#"{"text":"x","content":"y","choices":[]}"#, false),
         ]
         for (text, hasContent) in texts { #expect(try #require(event(text)).hasContent == hasContent, "\(text)") }
+    }
+
+    @Test("An empty text is a token's time only where the counts agree")
+    func emptyTexts() throws {
+        let texts = [
+            (#"{"choices":[{"text":"","finish_reason":null}]}"#, true, true),
+            (#"{"choices":[{"text":"","finish_reason":"length"}]}"#, true, false),
+            (#"{"choices":[{"text":"a","finish_reason":"length"}]}"#, false, true),
+            (#"{"choices":[{"delta":{"content":""}}]}"#, true, true),
+            (#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, true, false),
+            (#"{"choices":[{"delta":{"role":"assistant","content":"a"}}]}"#, false, true),
+            (#"{"choices":[{"delta":{"content":null}}]}"#, false, false),
+        ]
+        for (text, isEmpty, isToken) in texts {
+            #expect(try #require(event(text)).hasEmptyText == isEmpty, "\(text)")
+            #expect(try #require(event(text)).isToken(afterText: true) == isToken, "\(text)")
+        }
+        #expect(try !#require(event(texts[0].0)).isToken(afterText: false))
+        let arrival = Arrival(time: .epoch, promptTokens: 1, outputTokens: 3, tenant: 0, sloClass: 0)
+        var record = LoadRecord(
+            LoadRequest(number: 0, offset: .zero, arrival: arrival, bytes: ByteBuffer()), scheduled: .epoch)
+        func time(_ nanoseconds: Int64) -> Instant { Instant(nanoseconds: nanoseconds) }
+        (record.times, record.emptyTimes, record.outputTokens) = ([time(1), time(3)], [time(2)], 3)
+        #expect(record.tokenTimes == [time(1), time(2), time(3)])
+        record.outputTokens = 2
+        #expect(record.tokenTimes == [time(1), time(3)])
     }
 
     @Test("Counts are those of usage, and an error is told from none")

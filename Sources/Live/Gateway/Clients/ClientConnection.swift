@@ -260,6 +260,10 @@ final class ClientConnection: ChannelDuplexHandler {
             }
         } catch {
             log(error, request: name, tenant: foundTenant, pool: foundPool)
+            ExchangeTrace.refused(
+                error, head: head, kind: kind, request: name,
+                tenant: foundTenant.map { core.configuration.tenants[$0].name },
+                pool: foundPool.map { core.configuration.pools[$0].id.name }, core: core)
             let standing = foundTenant.flatMap { tenant in core.state.withLock { $0.accounts[tenant].standing } }
             send(error: error, request: name, standing)
             finished()

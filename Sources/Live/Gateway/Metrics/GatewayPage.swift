@@ -139,5 +139,9 @@ enum GatewayPage {
             "tidegate_gateway_invalid_requests_total",
             "Requests that no pool could be found for, or that cannot be read.",
             core.invalidRequests)
+        guard let spans = core.spans?.counts else { return }
+        page.counter(
+            "tidegate_gateway_spans_total", "Spans that the collector took, and those that were lost.",
+            [([("result", "exported")], spans.exported), ([("result", "dropped")], spans.dropped)])
     }
 }

@@ -66,13 +66,14 @@ struct GatewayAdmission {
         let sloClass = core.configuration.classes[head.sloClass]
         let terms = Exchange.Terms(
             number: number, name: name, call: call, pool: pool, tenant: tenant, sloClass: head.sloClass, charge: charge,
-            standing: standing, arrived: now, arrivedAt: wall, deadline: sloClass.timeout.map { now + $0 } ?? .never)
+            standing: standing, arrived: now, arrivedAt: wall, deadline: sloClass.timeout.map { now + $0 } ?? .never,
+            trace: head.trace ?? TraceContext(isSampled: false), traceParent: head.traceParent)
         let additions = UpstreamRequest.Additions(
             model: core.configuration.pools[pool].names.upstream,
             cacheSalt: core.salts.salt(of: tenant, client: call.cacheSalt), maxTokens: limits.added,
             // A client may wait for others, and pass nobody.
             priority: max(sloClass.priority, head.priority ?? sloClass.priority), request: name,
-            traceparent: TraceContext.next(after: head.traceparent))
+            traceState: head.traceState)
         let request = body.withUnsafeReadableBytes {
             UpstreamRequest(call, body: $0, adding: additions, allocator: ByteBufferAllocator())
         }

@@ -7,7 +7,17 @@ import InferenceCore
 /// the worker's to judge. Members that the gateway acts on must be plain: a name twice, or in escapes that another reader
 /// would see through, is refused, or the two would read different calls.
 struct GatewayCall: Sendable {
-    enum Kind: Hashable, Sendable { case completion, chat, embedding }
+    enum Kind: Hashable, Sendable {
+        case completion, chat, embedding
+
+        var path: String {
+            switch self {
+            case .completion: "/v1/completions"
+            case .chat: "/v1/chat/completions"
+            case .embedding: "/v1/embeddings"
+            }
+        }
+    }
 
     let kind: Kind
     private(set) var model: String?

@@ -16,7 +16,12 @@ struct GatewayRequestHead {
     private(set) var tenant: Int?
     private(set) var sloClass = 0
     private(set) var priority: Int?
-    private(set) var traceparent: String?
+    /// The request's span: of the client's trace where it shows one, of a new trace elsewhere.
+    private(set) var trace: TraceContext?
+    /// The client's span, 16 hexadecimal digits.
+    private(set) var traceParent: String?
+    /// What else the client says of its trace.
+    private(set) var traceState: String?
 
     /// - Parameter known: The key that was last shown on this connection, and whose it is.
     init(
@@ -47,7 +52,18 @@ struct GatewayRequestHead {
             }
             priority = value
         }
-        traceparent = head.headers.first(name: "traceparent")
+        readTrace(head, core)
+    }
+
+    private mutating func readTrace(_ head: HTTPRequestHead, _ core: GatewayCore) {
+        guard let parent = head.headers.first(name: "traceparent").flatMap({ TraceContext($0) }) else {
+            trace = TraceContext(isSampled: core.samplesTrace())
+            return
+        }
+        (trace, traceParent) = (parent.child, parent.span)
+        // Without a trace it says nothing. Longer ones may be dropped.
+        let state = head.headers[canonicalForm: "tracestate"].joined(separator: ",")
+        if !state.isEmpty, state.utf8.count <= 512 { traceState = state }
     }
 
     private static func target(_ head: HTTPRequestHead) throws(APIError) -> Target {

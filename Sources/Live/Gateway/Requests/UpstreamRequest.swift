@@ -16,17 +16,13 @@ struct UpstreamRequest: Sendable {
         /// The class's order of service.
         var priority: Int
         var request: String
-        var traceparent: String
+        /// What else the client says of its trace, as it is: W3C's `tracestate`.
+        var traceState: String?
     }
 
     init(_ call: GatewayCall, body: UnsafeRawBufferPointer, adding additions: Additions, allocator: ByteBufferAllocator)
     {
-        path =
-            switch call.kind {
-            case .completion: "/v1/completions"
-            case .chat: "/v1/chat/completions"
-            case .embedding: "/v1/embeddings"
-            }
+        path = call.kind.path
         var text = JSONText()
         text.object { text in
             text.member("cache_salt", additions.cacheSalt)
@@ -42,7 +38,7 @@ struct UpstreamRequest: Sendable {
         let length = opening.count + kept.reduce(1) { $0 + $1.count + 1 }
         var head =
             "Content-Type: application/json\r\nContent-Length: \(length)\r\nX-Request-Id: \(additions.request)\r\n"
-        head += "traceparent: \(additions.traceparent)\r\n"
+        if let state = additions.traceState { head += "tracestate: \(state)\r\n" }
         if call.streams { head += "Accept: text/event-stream\r\n" }
         if additions.priority != 0 { head += "X-Priority: \(additions.priority)\r\n" }
         head += "\r\n"
@@ -57,39 +53,11 @@ struct UpstreamRequest: Sendable {
         rest = buffer
     }
 
-    /// The bytes for one replica: those that all share are not copied.
-    func head(for endpoint: Endpoint, allocator: ByteBufferAllocator) -> ByteBuffer {
+    /// The bytes for one try of one replica: those that all share are not copied.
+    func head(for endpoint: Endpoint, trace: TraceContext, allocator: ByteBufferAllocator) -> ByteBuffer {
         let line = "POST \(path) HTTP/1.1\r\nHost: \(endpoint.authority)\r\nUser-Agent: tidegate-gateway\r\n"
-        return allocator.buffer(string: line)
+        return allocator.buffer(string: line + "traceparent: \(trace.field)\r\n")
     }
 
     var body: ByteBuffer { rest }
-}
-
-/// W3C trace context, version 00: the trace that a request belongs to.
-///
-/// - Source: W3C Recommendation *Trace Context*, section 3.2.
-enum TraceContext {
-    /// The field for what the gateway sends on: the client's trace with a span of its own, or a new trace.
-    static func next(after shown: String?) -> String {
-        let span = hexadecimal(.random(in: 1 ... .max), digits: 16)
-        if let shown, let (trace, flags) = parse(shown) { return "00-\(trace)-\(span)-\(flags)" }
-        let trace = hexadecimal(.random(in: 1 ... .max), digits: 16) + hexadecimal(.random(in: 0 ... .max), digits: 16)
-        return "00-\(trace)-\(span)-00"
-    }
-
-    /// Its trace and flags; `nil` where it is none, which counts as absent.
-    static func parse(_ field: String) -> (trace: Substring, flags: Substring)? {
-        let parts = field.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 4 || (parts.count > 4 && parts[0] != "00"), parts[0].utf8.count == 2, parts[0] != "ff",
-            parts[1].utf8.count == 32, parts[2].utf8.count == 16, parts[3].utf8.count == 2,
-            parts[0...3].allSatisfy({ $0.utf8.allSatisfy(isDigit) }), parts[1].contains(where: { $0 != "0" }),
-            parts[2].contains(where: { $0 != "0" })
-        else { return nil }
-        return (parts[1], parts[3])
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
-    }
 }

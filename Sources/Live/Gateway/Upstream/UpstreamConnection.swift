@@ -33,7 +33,9 @@ final class UpstreamConnection: ChannelInboundHandler {
         let request = attempt.exchange.request
         let context = context!
         context.write(
-            wrapOutboundOut(request.head(for: attempt.assignment.endpoint, allocator: context.channel.allocator)),
+            wrapOutboundOut(
+                request.head(
+                    for: attempt.assignment.endpoint, trace: attempt.trace, allocator: context.channel.allocator)),
             promise: nil)
         context.writeAndFlush(wrapOutboundOut(request.body), promise: nil)
     }
@@ -147,6 +149,10 @@ final class Attempt {
     let exchange: Exchange
     let assignment: PoolGate.Assignment
     let began: Instant
+    /// The span that the replica's own is part of.
+    let trace: TraceContext
+    /// Whether it was sent beside another that was silent.
+    let isHedge: Bool
     weak var connection: UpstreamConnection?
     /// Given up before it had a connection.
     var isCancelled = false
@@ -155,8 +161,9 @@ final class Attempt {
     /// The body of an answer that is none of what was asked for.
     var refusal: [UInt8] = []
 
-    init(_ exchange: Exchange, _ assignment: PoolGate.Assignment, at now: Instant) {
+    init(_ exchange: Exchange, _ assignment: PoolGate.Assignment, at now: Instant, isHedge: Bool) {
         (self.exchange, self.assignment, began) = (exchange, assignment, now)
+        (trace, self.isHedge) = (exchange.terms.trace.child, isHedge)
     }
 
     func cancel() {

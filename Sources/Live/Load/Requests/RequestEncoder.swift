@@ -61,6 +61,8 @@ struct RequestEncoder {
     /// Tenants' names in quotes.
     private let tenants: [[UInt8]]
     private let priorities: [Int]
+    /// What the head says of each class; nothing where there is one class alone.
+    private let classFields: [[UInt8]]
 
     init(style: RequestStyle, target: LoadTarget, tenants: [Tenant], classes: [SLOClass]) {
         self.style = style
@@ -73,19 +75,22 @@ struct RequestEncoder {
         closing = Array("\(end),\"stream\":true,\"stream_options\":{\"include_usage\":true}".utf8)
         self.tenants = tenants.map { Array(quoted($0.name).utf8) }
         priorities = classes.map(\.priority)
+        classFields = classes.map { sloClass in
+            // A name that no field can hold is left out.
+            let field = classes.count > 1 ? HeaderField("X-SLO-Class: \(sloClass.name)") : nil
+            var fields = field.map { "\($0.name): \($0.value)\r\n" } ?? ""
+            if sloClass.priority != 0 { fields += "X-Priority: \(sloClass.priority)\r\n" }
+            return Array(fields.utf8)
+        }
     }
 
     /// The bytes of a request.
     func encode(_ arrival: Arrival, number: Int) -> ByteBuffer {
         let body = body(of: arrival, number: number)
-        let priority = priorities[Int(arrival.sloClass)]
+        let fields = classFields[Int(arrival.sloClass)]
         var bytes = head
-        bytes.reserveCapacity(head.count + body.count + 64)
-        if priority != 0 {
-            bytes.append(contentsOf: "X-Priority: ".utf8)
-            bytes.append(number: Int64(priority))
-            bytes.append(contentsOf: "\r\n".utf8)
-        }
+        bytes.reserveCapacity(head.count + body.count + fields.count + 64)
+        bytes.append(contentsOf: fields)
         bytes.append(contentsOf: "Content-Length: ".utf8)
         bytes.append(number: Int64(body.count))
         bytes.append(contentsOf: "\r\n\r\n".utf8)

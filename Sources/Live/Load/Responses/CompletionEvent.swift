@@ -4,6 +4,15 @@ struct CompletionEvent: Hashable, Sendable {
     var isDone = false
     /// Whether it brings text: some of the answer was generated.
     var hasContent = false
+    /// Whether it brings an empty text: a token that is no whole character yet, or none.
+    var hasEmptyText = false
+    /// Whether it says who speaks, which some servers do before the first token.
+    private var hasRole = false
+    /// Whether it says why the answer ended, which some servers do after the last token.
+    private var hasFinish = false
+    /// Whether it stands for a token: it brings text, or an empty one in the middle of an answer. Before the first text some
+    /// servers send an empty one that is no token, and after the last.
+    func isToken(afterText: Bool) -> Bool { hasContent || (afterText && hasEmptyText && !hasRole && !hasFinish) }
     /// Whether it is about an answer, and not about the counts alone.
     var hasChoice = false
     /// Whether it tells of an error in place of an answer.
@@ -46,12 +55,14 @@ struct CompletionEvent: Hashable, Sendable {
         switch key {
         case "text": readText(&scanner)
         case "delta": scanner.isNull() || scanner.object { self.readDelta($0, &$1) }
+        case "finish_reason": scanner.isNull() || scanner.skip(noting: &self.hasFinish)
         default: scanner.skip()
         }
     }
 
     private mutating func readDelta(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
         switch key {
+        case "role": scanner.isNull() || scanner.skip(noting: &self.hasRole)
         case "content", "reasoning", "reasoning_content", "refusal", "tool_calls": readText(&scanner)
         default: scanner.skip()
         }
@@ -63,7 +74,7 @@ struct CompletionEvent: Hashable, Sendable {
         let start = scanner.position
         guard scanner.skip() else { return false }
         // Quotes or brackets are two bytes.
-        if scanner.position - start > 2 { hasContent = true }
+        if scanner.position - start > 2 { hasContent = true } else { hasEmptyText = true }
         return true
     }
 

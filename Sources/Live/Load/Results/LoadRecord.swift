@@ -52,8 +52,10 @@ struct LoadRecord: Sendable {
     /// When the first and the last text of the answer came.
     var firstToken: Instant?
     var lastToken: Instant?
-    /// When each text came; empty where nobody asked for it.
+    /// When each event came that stands for a token; empty where nobody asked for it.
     var times: [Instant] = []
+    /// When other empty texts came: the first and the last of an answer may be tokens, or not.
+    var emptyTimes: [Instant] = []
     var ended: Instant
     var outcome: LoadOutcome
     /// Of HTTP; 0 when none came.
@@ -71,6 +73,12 @@ struct LoadRecord: Sendable {
         self.scheduled = scheduled
         ended = scheduled
         outcome = .unfinished
+    }
+
+    /// When each token came, where the server's count tells which empty texts are some.
+    var tokenTimes: [Instant] {
+        let all = times + emptyTimes
+        return all.count == outputTokens ? all.sorted() : times
     }
 
     var sendDelay: TimeSpan? { sent.map { $0 - scheduled } }

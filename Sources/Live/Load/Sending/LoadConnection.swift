@@ -114,10 +114,12 @@ final class LoadConnection: ChannelInboundHandler {
             record?.outcome = .malformed
             return
         }
-        if event.hasContent {
+        if event.isToken(afterText: record!.lastToken != nil) {
             if let last = record!.lastToken { sender.gap(now - last) } else { record!.firstToken = now }
             record!.lastToken = now
             if sender.keepsTimes { record!.times.append(now) }
+        } else if event.hasEmptyText, sender.keepsTimes {
+            record!.emptyTimes.append(now)
         }
         if event.isError { record!.outcome = .errorEvent }
         if event.isDone { hasEnded = true }

@@ -1,0 +1,133 @@
+import EngineModel
+import FleetModel
+import Foundation
+import Simulation
+import Testing
+
+@testable import Control
+@testable import Live
+@testable import Units
+
+/// A pool whose workers are programs that only wait, and say that they serve.
+private struct WaitingPool {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-pool-\(UUID())").path
+
+    /// What one controller knows of the pool.
+    func controller() -> LocalPool {
+        let profile = TestProfiles.flat(step: 1e6)
+        let pool = PoolConfiguration(
+            id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
+            offering: Offering(
+                provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand),
+            replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
+            bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
+            maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
+        let script =
+            #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; exec sleep 60"#
+        return LocalPool(
+            LocalPool.Configuration(
+                pool: pool, price: nil, tenantCount: 1, folder: folder,
+                command: { _, _ in ["/bin/sh", "-c", script] }), clock: LiveClock())
+    }
+
+    /// Names of the processes that run, one for each.
+    var running: [String] { ChildProcess.marked(under: folder).map { String($0.mark.split(separator: "#").last!) } }
+
+    func end() {
+        for (_, process) in ChildProcess.marked(under: folder) { process.signal(SIGKILL) }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+}
+
+@Suite("A pool of processes")
+struct LocalPoolTests {
+    private func order(_ replicas: Int, generation: Int) -> AppliedTarget {
+        AppliedTarget(pool: PoolID("chat"), replicas: replicas, generation: generation, reason: "")
+    }
+
+    @Test("A controller that has lost the pool without knowing does nothing more to it", .timeLimit(.minutes(1)))
+    func fenced() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (old, new) = (pool.controller(), pool.controller())
+        try await old.begin(epoch: 1)
+        #expect(pool.running == ["r0", "r1"])
+        try await new.begin(epoch: 2)
+        let tending = Task { await old.run() }
+        defer { tending.cancel() }
+        await #expect(throws: ActuationError.fenced(epoch: 2)) {
+            try await old.apply(order(4, generation: 7), epoch: 1, at: .epoch)
+        }
+        // Neither does it replace a worker that ends, nor tell of the pool as if it were its own.
+        for (mark, process) in ChildProcess.marked(under: pool.folder) where mark.hasSuffix("r1") {
+            process.signal(SIGKILL)
+        }
+        try await until("it is gone") { pool.running == ["r0"] }
+        try await Task.sleep(for: .milliseconds(100))
+        #expect(pool.running == ["r0"])
+        await #expect(throws: ActuationError.fenced(epoch: 2)) { try await old.status(at: .epoch) }
+        // Its earlier self cannot take it back.
+        await #expect(throws: ActuationError.fenced(epoch: 2)) { try await old.begin(epoch: 1) }
+
+        let tendingNew = Task { await new.run() }
+        defer { tendingNew.cancel() }
+        try await until("the new one replaces it") { pool.running == ["r0", "r2"] }
+    }
+
+    @Test("What a controller ordered and did not live to do, the next one does", .timeLimit(.minutes(1)))
+    func halfDone() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        try await pool.controller().begin(epoch: 1)
+        // The order is written down; its controller died before it chose whom to end, and left a file half-written.
+        let path = "\(pool.folder)/workers.json"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.contains("\"target\":2"))
+        try text.replacingOccurrences(of: "\"target\":2", with: "\"target\":1")
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        let unfinished = "\(pool.folder)/.workers.json.abc.partial"
+        try "{".write(toFile: unfinished, atomically: false, encoding: .utf8)
+
+        let next = pool.controller()
+        try await next.begin(epoch: 2)
+        let tending = Task { await next.run() }
+        defer { tending.cancel() }
+        try await until("one drains") {
+            try await next.status(at: .epoch).pool.draining == 1 || pool.running.count == 1
+        }
+        try await until("one is left") {
+            await next.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
+            return pool.running.count == 1
+        }
+        #expect(!FileManager.default.fileExists(atPath: unfinished))
+    }
+
+    @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))
+    func usageOnce() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let first = pool.controller()
+        try await first.begin(epoch: 1)
+        let tending = Task { await first.run() }
+        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
+        let state = try Data(contentsOf: URL(filePath: "\(pool.folder)/workers.json"))
+        try await Task.sleep(for: .milliseconds(20))
+        try await first.apply(order(1, generation: 1), epoch: 1, at: .epoch)
+        await first.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
+        let usage = "\(pool.folder)/usage.jsonl"
+        try await until("its usage is written") { FileManager.default.fileExists(atPath: usage) }
+        tending.cancel()
+        await tending.value
+        // As if its controller had died before it saved the state.
+        try state.write(to: URL(filePath: "\(pool.folder)/workers.json"))
+        let next = pool.controller()
+        try await next.begin(epoch: 2)
+        let tendingNext = Task { await next.run() }
+        defer { tendingNext.cancel() }
+        try await until("it is found gone") {
+            try await next.status(at: .epoch).pool.readyReplicas == [ReplicaID(0)]
+        }
+        let lines = try String(contentsOfFile: usage, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 1)
+    }
+}
