@@ -36,7 +36,8 @@ public final class UsageLedger: Sendable {
         }
     }
 
-    /// Opens the ledger at `path` to look into it, while a gateway may be writing it: nothing is made, changed or tidied up.
+    /// Opens the ledger at `path` to look into it, while a gateway may be writing it: no row and no table is touched, and
+    /// nothing is moved from its log. SQLite may leave an empty log and its index beside it, with the ledger's owner.
     ///
     /// - Throws: `StoreError`: the file cannot be opened, is no ledger, is damaged, or was written by a newer version.
     public init(reading path: String) throws(StoreError) {

@@ -81,7 +81,7 @@ struct LiveReading {
         let first = from ?? usage.map(\.record.start).min()
         let last = to ?? usage.map(\.record.end).max()
         guard let first, let last else {
-            throw .noUsage(folder: folder.path, open: openMachines().map(\.periodStart).min())
+            throw .noUsage(folder: folder.path, open: folder.openMachines.map(\.periodStart).min())
         }
         guard first < last else { throw nothing(from: first, to: last) }
         return (first, last)
@@ -90,7 +90,7 @@ struct LiveReading {
     private func nothing(from start: Instant, to end: Instant) -> LiveReadingError {
         let known = usage.map(\.record)
         guard let first = known.map(\.start).min(), let last = known.map(\.end).max() else {
-            return .noUsage(folder: folder.path, open: openMachines().map(\.periodStart).min())
+            return .noUsage(folder: folder.path, open: folder.openMachines.map(\.periodStart).min())
         }
         return .nothing(folder: folder.path, from: start, to: end, first: first, last: last)
     }
@@ -103,10 +103,8 @@ struct LiveReading {
         }
     }
 
-    private func openMachines() -> [Machine] { folder.usage.flatMap { folder.openMachines(of: $0.pool) } }
-
     private mutating func tellOfOpenMachines(before end: Instant) {
-        let open = openMachines().filter { $0.periodStart < end }
+        let open = folder.openMachines.filter { $0.periodStart < end }
         guard let first = open.map(\.periodStart).min() else { return }
         warnings.append(
             "the charge periods of \(open.count) machines go on since \(first): what they cost from then on is in no record yet"

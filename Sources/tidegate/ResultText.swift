@@ -46,9 +46,9 @@ enum ResultText {
         lines.append(String(format: "  replicas    %.2f in the mean", replicas))
         lines += verdicts(content)
         lines += cost(result)
-        for (tenant, share) in zip(result.bill.tenants, result.bill.split.tenants) {
-            lines.append("              \(tenant.name) \(share)")
-        }
+        let shares = zip(result.bill.tenants, result.bill.split.tenants).map { "\($1) \($0.name)" }
+        let parts = (shares + ["\(result.bill.overhead) overhead"]).joined(separator: " + ")
+        lines.append("  bill        \(result.bill.total) USD = \(parts)")
         lines.append("report: \(folder)/report.html")
         return lines.joined(separator: "\n")
     }

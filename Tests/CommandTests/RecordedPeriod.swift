@@ -28,6 +28,8 @@ final class RecordedPeriod {
     var ledgerPath: String { folder + "/gateway/ledger.sqlite" }
     var usagePath: String { folder + "/pools/chat/usage.jsonl" }
     private let pool = PoolID("chat")
+    private static let offering = Offering(
+        provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand)
 
     /// - Parameter isShadow: Whether the controller only watches.
     init(isShadow: Bool = false) throws {
@@ -57,12 +59,19 @@ final class RecordedPeriod {
 
     var hasOutput: Bool { FileManager.default.fileExists(atPath: folder + "/out") }
 
+    /// Writes the pool's state as it is while a machine is held.
+    func holdMachine(since start: Instant) throws {
+        struct State: Encodable { var machines: MachineBook }
+        var book = MachineBook(pool: pool, offering: Self.offering, slots: 1, tenantCount: 2)
+        _ = book.place(handedOver: start)
+        let text = try JSONEncoder().encode(State(machines: book))
+        try text.write(to: URL(filePath: folder + "/pools/chat/workers.json"))
+    }
+
     static func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
 
     private func writeUsage() throws {
-        let offering = Offering(
-            provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand)
-        var book = MachineBook(pool: pool, offering: offering, slots: 1, tenantCount: 2)
+        var book = MachineBook(pool: pool, offering: Self.offering, slots: 1, tenantCount: 2)
         let (ready, load) = (ReplicaPhase.ready(since: Self.start), ReplicaPhase.starting(.load, since: Self.start))
         let draining = ReplicaPhase.draining(since: Self.start, deadline: Self.end)
         _ = book.place(handedOver: Self.start)

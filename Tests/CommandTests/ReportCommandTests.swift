@@ -131,6 +131,15 @@ import Units
         #expect(page.contains("1 → 1 (wanted 2)") && page.contains("not done: the controller only watches"))
     }
 
+    @Test func `machines whose charge period goes on are told of`() throws {
+        let period = try RecordedPeriod()
+        try period.holdMachine(since: RecordedPeriod.at(700))
+        let (text, code) = try period.report()
+        #expect(code == 0, "\(text)")
+        let warnings = try #require(try object(text)["warnings"] as? [String])
+        #expect(warnings.contains { $0.hasPrefix("the charge periods of 1 machines go on since 2026-11-02T10:41:40Z") })
+    }
+
     @Test func `a line that is being written is left out`() throws {
         let period = try RecordedPeriod()
         for path in [period.journal, period.usagePath] {
@@ -190,6 +199,8 @@ import Units
         try expect(65, "this is no store of tidegate, or it is damaged")
         try FileManager.default.removeItem(atPath: period.usagePath)
         try expect(66, "there is no usage of machines to bill")
+        try period.holdMachine(since: RecordedPeriod.at(36))
+        try expect(66, "no charge period has ended yet: machines are held since 2026-11-02T10:30:36Z")
         try FileManager.default.removeItem(atPath: period.journal)
         try expect(66, "there is no journal.jsonl in this folder of state")
     }

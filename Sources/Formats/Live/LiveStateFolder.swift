@@ -16,7 +16,9 @@ public struct LiveStateFolder: Sendable {
     /// Relative to `path`. Those that were put aside, in order of their numbers, then the one that goes on.
     public let journals: [String]
     public let ledger: String
-    /// By name of the pool, in order.
+    /// Pools that have a folder, in order of their names.
+    public let pools: [String]
+    /// Of those that have usage.
     public let usage: [(pool: String, file: String)]
 
     /// - Throws: A `LiveStateError` that names what is missing.
@@ -34,7 +36,7 @@ public struct LiveStateFolder: Sendable {
             throw LiveStateError(path: path, problem: .missing("ledger.sqlite", "a gateway writes it"))
         }
         self.ledger = ledger
-        let pools = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/pools"))?.sorted() ?? []
+        pools = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/pools"))?.sorted() ?? []
         usage = pools.map { (pool: $0, file: "pools/\($0)/usage.jsonl") }.filter { exists("\(path)/\($0.file)") }
     }
 
@@ -45,8 +47,10 @@ public struct LiveStateFolder: Sendable {
 
     public func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Machines whose charge period goes on: they are in no `usage.jsonl` yet. None for a pool that has ended.
-    public func openMachines(of pool: String) -> [Machine] {
+    /// Machines whose charge period goes on: it is in no `usage.jsonl` yet. None of pools that have ended.
+    public var openMachines: [Machine] { pools.flatMap(openMachines(of:)) }
+
+    private func openMachines(of pool: String) -> [Machine] {
         struct State: Decodable { var machines: MachineBook }
         guard let data = FileManager.default.contents(atPath: file("pools/\(pool)/workers.json")),
             let state = try? JSONDecoder().decode(State.self, from: data)

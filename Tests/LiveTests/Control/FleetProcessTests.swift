@@ -151,7 +151,7 @@ struct FleetProcessTests {
         #expect(summary.changes == 1)
         // What machines were used for is the bill, and names who stood on them.
         let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
-        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
+        #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
         // Nothing of the fleet is left.
         #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/chat").isEmpty)
     }
@@ -195,7 +195,7 @@ struct FleetProcessTests {
         #expect(summary.changes == 1)
         // The machines of the drained and of the dead one, whichever controller had started them.
         let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
-        #expect(usage.compactMap(\.replicas) == [[ReplicaID(0)], [ReplicaID(1)]])
+        #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
     }
 
     @Test("Replicas that are drained or told to end under 40 open streams break none", .timeLimit(.minutes(2)))
