@@ -54,7 +54,7 @@ struct PrometheusTests {
 
             """
         try config.write(toFile: folder + "/prometheus.yml", atomically: true, encoding: .utf8)
-        let own = try FreePort.any()
+        let own = try freePort()
         let prometheus = try Process.started(
             OtherPrograms.prometheus!,
             [
@@ -97,23 +97,5 @@ extension Process {
     fileprivate func stop() {
         terminate()
         waitUntilExit()
-    }
-}
-
-private enum FreePort {
-    static func any() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length)
-                getsockname(descriptor, pointer, &length)
-            }
-            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-        }
     }
 }

@@ -86,7 +86,8 @@ private final class Program {
     }
 }
 
-private func freePort() throws -> Int {
+/// A port that was free just now.
+func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
