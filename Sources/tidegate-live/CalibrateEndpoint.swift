@@ -18,8 +18,8 @@ struct CalibrateEndpoint: AsyncParsableCommand {
         commandName: "endpoint", abstract: "Fit a profile to any OpenAI-compatible server, from outside.",
         discussion: """
             Sends requests alone, together, and among others, and tells the engine's steps from when tokens came. Steps
-            are fitted, then scaled until the simulated latencies of a load agree with the measured ones; a load of
-            another shape judges the profile, which keeps that error. Tokens are counted from 'usage'.
+            are fitted, then scaled until the simulated latencies of two loads agree with the measured ones; a load
+            of another shape judges the profile, which keeps that error. Tokens are counted from 'usage'.
 
             What the server tells is used: KV capacity and TTFT by vLLM's metrics, slots and prompt times of llama.cpp.
             The rest are options. The server must be otherwise idle.

@@ -106,7 +106,7 @@ public struct EndpointCalibration: Sendable {
         }
         var notes = [
             "Steps are told from the times at which tokens came to a client: they hold the engine's host overhead.",
-            "Then scaled so that simulated latencies of a load agree with the measured ones: decode-only steps by "
+            "Then scaled so that simulated latencies of loads agree with the measured ones: decode-only steps by "
                 + "\(percent(fit.decodeScale)), mixed ones by \(percent(fit.mixedScale)).",
             "KV capacity: \(facts.kvSource).",
         ]

@@ -83,16 +83,15 @@ public struct EndpointMeasurement: Sendable {
         }
         note(widest: widest)
         let rates = try capacity()
-        for (name, share, begin) in [
-            ("fitted-load", Self.fittedShare, 0.5), ("saturating-load", Self.saturatingShare, 0.7),
-        ] {
-            observation.loads.append(
-                try await play(
-                    design.fittedLoad(name, rate: share * rates.fitted), "a load to fit", begin, onProgress))
-        }
+        let fitted = design.fittedLoad("fitted-load", rate: Self.fittedShare * rates.fitted)
+        let saturating = design.fittedLoad("saturating-load", rate: Self.saturatingShare * rates.fitted)
+        observation.loads = [
+            try await play(fitted, "a load to fit", 0.5, spanning: 0.2, onProgress),
+            try await play(saturating, "a load to fit", 0.7, spanning: 0.1, onProgress),
+        ]
         let heldOutRate = Self.heldOutShare * rates.heldOut
         let heldOut = try await play(
-            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.8, onProgress)
+            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.8, spanning: 0.2, onProgress)
         return Result(
             observation: observation, heldOut: heldOut, heldOutRate: heldOutRate, facts: facts,
             story: "With \(widest) sequences at a time, the most that was tried or that ran, the server made "
@@ -124,15 +123,17 @@ public struct EndpointMeasurement: Sendable {
         }
     }
 
+    /// - Parameters:
+    ///   - share: How far all of it has come before.
+    ///   - span: The part that this one is of it: only the loads take long enough to show how far they have come.
     private mutating func play(
-        _ burst: EndpointDesign.Burst, _ phase: String, _ share: Double, _ onProgress: @Sendable (Standing) -> Bool
+        _ burst: EndpointDesign.Burst, _ phase: String, _ share: Double, spanning span: Double = 0,
+        _ onProgress: @Sendable (Standing) -> Bool
     ) async throws -> [EndpointAnswer] {
         let arrivals = burst.arrivals(serial: &serial)
         let count = Double(arrivals.count)
         return try await meter.answers(to: arrivals) { progress in
-            // Only the loads take long enough to show how far they have come.
-            let within = share >= 0.5 ? (share == 0.7 ? 0.1 : 0.2) * Double(progress.ended) / count : 0
-            return onProgress(Standing(phase: phase, share: share + within))
+            onProgress(Standing(phase: phase, share: share + span * Double(progress.ended) / count))
         }
     }
 
