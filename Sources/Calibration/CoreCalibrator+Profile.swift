@@ -51,7 +51,7 @@ extension CoreCalibrator {
                     "Whole combinations of chunk, batch and context between the fitted ones, and random "
                     + "mixed batches of unequal contexts; never a repeat of a fitted step.",
                 standardErrors: fit.standardErrors, covariance: fit.covariance),
-            notes: notes)
+            notes: notes + fit.remarks)
     }
 
     private var modelName: String {

@@ -182,3 +182,16 @@ public struct CoreCalibrator {
             steps: steps, timings: timings, fittedCount: plan.design.fitted.count, byProcessor: byProcessor)
     }
 }
+
+extension CoreCalibrator {
+    /// The steps that a profile of the core was fitted to, without their times; `nil` for another engine's profile, or
+    /// one of another design.
+    public static func design(of profile: EngineProfile, seed: UInt64 = 1) -> [StepFeatures]? {
+        guard profile.engine == "tidegate core" else { return nil }
+        let limits = CoreDesign.Limits(
+            maxContext: Int(profile.maxContext), kvBlocks: Int(profile.kvTokens) / TransformerDecoder.blockSize,
+            maxSequences: Int(profile.validRange.decodeSequences), maxChunk: Int(profile.validRange.prefillTokens))
+        let steps = CoreDesign(limits: limits, streams: RandomStreams(seed: seed)).fitted.map(\.features)
+        return steps.count == profile.fit.fitted ? steps : nil
+    }
+}

@@ -35,7 +35,8 @@ public enum StepTimeFitError: Error, Hashable, Sendable, CustomStringConvertible
 /// Bayesian information criterion (Schwarz 1978). Huber's loss keeps a disturbed measurement from bending the fit.
 public struct StepTimeFit: Hashable, Sendable {
     public var coefficients: StepTimeCoefficients
-    /// Standard errors by coefficient, such as `decode.perSequence`, in ns; those held at 0 are absent.
+    /// Standard errors by coefficient, such as `decode.perSequence`, in ns; those held at 0 are absent. They are of the
+    /// coefficients given the hinges: bent elsewhere, the same curve has other slopes.
     public var standardErrors: [String: Double]
     /// How they go together. The two regimes are fitted apart, so no error of one goes with one of the other.
     public var covariance: CoefficientCovariance
@@ -45,11 +46,15 @@ public struct StepTimeFit: Hashable, Sendable {
     public var fittedCount: Int
     public var validRange: ValidRange
 
-    /// - Parameter samples: Steps of both regimes: decode-only ones, and ones with prefill tokens.
+    /// - Parameters:
+    ///   - samples: Steps of both regimes: decode-only ones, and ones with prefill tokens.
+    ///   - bent: Coefficients whose hinges are kept where they are, in place of a search.
     /// - Throws: ``StepTimeFitError``.
-    public init(_ samples: [StepSample]) throws(StepTimeFitError) {
-        let decode = try StepTimeRegime.decode.fitted(to: samples.filter(\.features.isDecodeOnly))
-        let mixed = try StepTimeRegime.mixed.fitted(to: samples.filter { !$0.features.isDecodeOnly })
+    public init(_ samples: [StepSample], bentAs bent: StepTimeCoefficients? = nil) throws(StepTimeFitError) {
+        let decode = try StepTimeRegime.decode.fitted(
+            to: samples.filter(\.features.isDecodeOnly), at: bent?.decode.knots)
+        let mixed = try StepTimeRegime.mixed.fitted(
+            to: samples.filter { !$0.features.isDecodeOnly }, at: bent?.mixed.knots)
         coefficients = StepTimeCoefficients(
             decode: .init(
                 constant: decode["constant"], perSequence: decode["perSequence"],
@@ -87,6 +92,12 @@ public struct StepTimeFit: Hashable, Sendable {
             })
     }
 
+    /// What a reader of the intervals must know, a sentence each.
+    var remarks: [String] {
+        guard !coefficients.decode.knots.isEmpty || !coefficients.mixed.knots.isEmpty else { return [] }
+        return ["Standard errors are of the coefficients given the hinges, which were chosen by the same steps."]
+    }
+
     /// The step's duration in seconds, as the simulator will charge it: from the quantised coefficients.
     public func predicted(_ features: StepFeatures) -> Double {
         StepClock(coefficients).duration(of: features, noise: .none).seconds
@@ -112,4 +123,14 @@ public struct StepTimeFit: Hashable, Sendable {
         let sizes = samples.map { log($0.seconds / predicted($0.features)).magnitude }.sorted()
         return (quantile(of: sizes, 0.5) ?? 0) / 0.6745
     }
+}
+
+extension StepTimeCoefficients.Decode {
+    /// Sequences where the step time bends.
+    var knots: [Int64] { [hingeSequences].filter { $0 > 0 } }
+}
+
+extension StepTimeCoefficients.Mixed {
+    /// Tokens where the step time bends.
+    var knots: [Int64] { [firstHinge, secondHinge].filter { $0 > 0 } }
 }

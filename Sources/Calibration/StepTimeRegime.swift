@@ -60,25 +60,43 @@ struct StepTimeRegime {
         ],
         width: { $0.prefillTokens + $0.decodeSequences }, slopes: ["perPrefillToken", "perSequence"], hinges: 2)
 
-    /// Fits the features that the steps determine, then tries hinges.
-    func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
+    /// Fits the features that the steps determine, with hinges where they pay.
+    ///
+    /// - Parameter knots: Where hinges are, in place of a search.
+    func fitted(to samples: [StepSample], at knots: [Int64]? = nil) throws(StepTimeFitError) -> Fitted {
         guard !samples.isEmpty else { throw .noSteps(regime: name) }
         // A knot can be told from a few thousand steps as well as from all of a large grid's.
         let few = samples.count > Self.searched ? thinned(samples, to: Self.searched) : samples
         let base = try plain(few)
+        if let knots {
+            do throws(LeastSquaresError) {
+                return try hinged(base, at: knots, samples, loss: .huber(threshold: 1.345))
+            } catch {
+                throw .unsolvable(regime: name, error)
+            }
+        }
+        let best = search(base, few)
+        // The search counts squares, so that candidates are compared under one measure; the result is robust.
+        let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
+        if let robust, isMonotone(robust) { return robust }
+        return few.count == samples.count ? best : try plain(samples)
+    }
+
+    /// The model with the hinges that lower the criterion most; the one without where none does.
+    private func search(_ base: Fitted, _ samples: [StepSample]) -> Fitted {
         var best = base
-        var score = criterion(base, few)
+        var score = criterion(base, samples)
         /// Takes the model bent at these knots when it is better than the best so far.
         func improves(_ knots: [Int64]) -> Bool {
-            guard let bent = try? hinged(base, at: knots, few, loss: .squared), isMonotone(bent) else {
+            guard let bent = try? hinged(base, at: knots, samples, loss: .squared), isMonotone(bent) else {
                 return false
             }
-            let bentScore = criterion(bent, few)
+            let bentScore = criterion(bent, samples)
             guard bentScore < score else { return false }
             (best, score) = (bent, bentScore)
             return true
         }
-        let widths = widthsInside(few)
+        let widths = widthsInside(samples)
         let coarse = thinned(widths, to: 8)
         for (index, first) in coarse.enumerated() {
             _ = improves([first])
@@ -86,10 +104,7 @@ struct StepTimeRegime {
         }
         // From the best of the coarse grid, knots move to measured widths beside them while that helps.
         while neighbours(of: best.knots, among: widths).contains(where: improves) {}
-        // The search counts squares, so that candidates are compared under one measure; the result is robust.
-        let robust = try? hinged(base, at: best.knots, samples, loss: .huber(threshold: 1.345))
-        if let robust, isMonotone(robust) { return robust }
-        return few.count == samples.count ? best : try plain(samples)
+        return best
     }
 
     // MARK: - Fits

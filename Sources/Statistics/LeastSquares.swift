@@ -63,11 +63,13 @@ public enum LeastSquares {
     ///   - targets: Positive, one per row.
     ///   - nonNegative: Which coefficients may not fall below 0; all are free when left out.
     ///   - loss: `.huber` iterates with weights from the residuals' median absolute value.
-    /// - Returns: The fit. Standard errors take the coefficients at a bound as known, and come from the residuals that
-    ///   the loss counts as squares.
+    /// - Returns: The fit. Standard errors take the coefficients at a bound as known. With ten rows a coefficient, each row
+    ///   says itself how far it errs, so they hold too where rows err by different amounts or bend away from the model; with
+    ///   fewer, all rows say it together.
     /// - Complexity: O(rows · coefficients²) for each set of free coefficients tried.
     /// - Source: Lawson and Hanson, *Solving Least Squares Problems* (1974), ch. 23, each subproblem by GSL's
-    ///   singular value decomposition; Huber (1981), §7.8 for the weights and §7.6 for the covariance.
+    ///   singular value decomposition; Huber (1981), §7.8 for the weights; MacKinnon and White, "Some
+    ///   heteroskedasticity-consistent covariance matrix estimators", J. Econometrics 29 (1985), HC3, with ψ for the residual.
     public static func relative(
         rows: [[Double]], targets: [Double], nonNegative: [Bool]? = nil, loss: ResidualLoss = .squared
     ) throws(LeastSquaresError) -> LeastSquaresFit {

@@ -75,8 +75,13 @@ struct EndpointCalibrationTests {
             }
             #expect(calibration.profile.scheduler?.maxNumSeqs == 3)
             #expect(calibration.profile.kvTokens == 2048)
+            // A step that ends late makes a request miss the next one, so that the true steps themselves miss the mean
+            // TTFT of 24 requests by several per cent. What is the fit's own is how far it lies from them, at the very
+            // same arrivals and beside the same measured latencies.
             let error = calibration.validation.error
-            #expect(abs(error.itl.mean) < 8 && abs(error.ttft.mean) < 15, "\(error.itl.mean) %, \(error.ttft.mean) %")
+            let exact = try Validation(calibration.validation.run, profile: profile).error
+            #expect(abs(error.itl.mean - exact.itl.mean) < 6, "\(error.itl.mean) %, true \(exact.itl.mean) %")
+            #expect(abs(error.ttft.mean - exact.ttft.mean) < 10, "\(error.ttft.mean) %, true \(exact.ttft.mean) %")
             #expect(calibration.profile.heldOutLoad?.errorPercent["ttft"]?["mean"] == error.ttft.mean)
         }
     }

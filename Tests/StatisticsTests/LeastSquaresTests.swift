@@ -82,6 +82,28 @@ struct LeastSquaresTests {
         #expect(abs(scaled.covariance[0][2] / fit.covariance[0][2] - 1000) < 1e-6)
     }
 
+    @Test("Standard errors hold where some rows err ten times as much as others")
+    func unequalErrors() throws {
+        var state: UInt64 = 7
+        func sign() -> Double {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state >> 63 == 0 ? 1 : -1
+        }
+        let rows = (1...60).map { [1, Double($0)] }
+        let fits = try (0..<400).map { _ in
+            let targets = rows.map { (5 + $0[1]) * (1 + ($0[1] > 50 ? 0.1 : 0.01) * sign()) }
+            return try LeastSquares.relative(rows: rows, targets: targets)
+        }
+        for column in 0..<2 {
+            let values = fits.map { $0.coefficients[column] }
+            let mean = values.reduce(0, +) / 400
+            let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 399).squareRoot()
+            let stated = fits.reduce(0) { $0 + $1.standardErrors[column] } / 400
+            // Of 400 draws the deviation is known to 4 %; one variance for all rows would be off by 30 % and more.
+            #expect(abs(stated / deviation - 1) < 0.12, "\(column): \(stated) stated, \(deviation) seen")
+        }
+    }
+
     @Test("A few wild measurements spoil least squares and not the robust fit")
     func robust() throws {
         let targets = rows.indices.map { i in

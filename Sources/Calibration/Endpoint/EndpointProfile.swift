@@ -115,7 +115,7 @@ public struct EndpointCalibration: Sendable {
                 "These coefficients are 0 because no step tells them: \(fit.steps.undetermined.joined(separator: ", "))."
             )
         }
-        return notes
+        return notes + fit.steps.remarks
     }
 
     /// Latencies against what they were measured against, as sentences.

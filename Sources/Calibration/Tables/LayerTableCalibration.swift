@@ -103,9 +103,8 @@ public struct LayerTableCalibration: Sendable {
     /// - Throws: ``TableCalibrationError``.
     public func profile() throws(TableCalibrationError) -> EngineProfile {
         let samples = try steps()
-        // Every third row, so that all chunks, batches and contexts are on both sides.
-        let heldOut = samples.enumerated().filter { $0.offset % 3 == 1 }.map(\.element)
-        let fitted = samples.enumerated().filter { $0.offset % 3 != 1 }.map(\.element)
+        let heldOut = Self.heldOut(samples)
+        let fitted = Self.fitted(samples)
         let fit: StepTimeFit
         do {
             fit = try StepTimeFit(fitted)
@@ -127,7 +126,7 @@ public struct LayerTableCalibration: Sendable {
                 p90AbsoluteError: errors.p90, bias: errors.bias,
                 heldOutDescription: "every third row of the attention grid, composed to a whole step",
                 standardErrors: fit.standardErrors, covariance: fit.covariance),
-            notes: notes + explanations)
+            notes: notes + explanations + fit.remarks)
         profile.hostOverheadSource = options.hostOverheadSource
         return profile
     }
@@ -175,6 +174,19 @@ public struct LayerTableCalibration: Sendable {
     }
     private static let onceKernels = ["embedding", "final_layernorm"]
     private static let headKernels = ["lm_head", "sampler"]
+
+    /// The steps that the profile is fitted to.
+    ///
+    /// - Throws: ``TableCalibrationError``.
+    public func fittedSteps() throws(TableCalibrationError) -> [StepSample] { Self.fitted(try steps()) }
+
+    /// Every third row is held out, so that all chunks, batches and contexts are on both sides.
+    private static func heldOut(_ samples: [StepSample]) -> [StepSample] {
+        samples.enumerated().filter { $0.offset % 3 == 1 }.map(\.element)
+    }
+    private static func fitted(_ samples: [StepSample]) -> [StepSample] {
+        samples.enumerated().filter { $0.offset % 3 != 1 }.map(\.element)
+    }
 
     /// The grid's rows as whole steps of the model.
     func steps() throws(TableCalibrationError) -> [StepSample] {

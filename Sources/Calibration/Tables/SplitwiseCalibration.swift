@@ -73,7 +73,7 @@ public struct SplitwiseCalibration: Sendable {
                 "Prompt and token times are of whole batches; a mixed step is its prefill plus what its decodes add.",
                 "Host overhead is inside the measured times.",
                 "The KV capacity was given by hand.",
-            ])
+            ] + fit.remarks)
     }
 
     private func leaveOneOut() throws(TableCalibrationError) -> PredictionErrors {
@@ -97,6 +97,9 @@ public struct SplitwiseCalibration: Sendable {
             throw .unfittable(error)
         }
     }
+
+    /// The steps that the profile is fitted to.
+    public var fittedSteps: [StepSample] { prefills + decodes }
 
     // MARK: - Rows
 
