@@ -59,7 +59,8 @@ public struct StepTimeFit: Hashable, Sendable {
             decode: .init(
                 constant: decode["constant"], perSequence: decode["perSequence"],
                 perContextToken: decode["perContextToken"], perSequenceBeyondHinge: decode["beyondHinge"],
-                hingeSequences: decode.knots.first ?? 0),
+                hingeSequences: decode.knots.first ?? 0, perSequenceBeyondSecondHinge: decode["beyondSecondHinge"],
+                secondHingeSequences: decode.knots.dropFirst().first ?? 0),
             mixed: .init(
                 constant: mixed["constant"], perPrefillToken: mixed["perPrefillToken"],
                 perTokenBeyondFirstHinge: mixed["beyondHinge"], perTokenBeyondSecondHinge: mixed["beyondSecondHinge"],
@@ -127,7 +128,7 @@ public struct StepTimeFit: Hashable, Sendable {
 
 extension StepTimeCoefficients.Decode {
     /// Sequences where the step time bends.
-    var knots: [Int64] { [hingeSequences].filter { $0 > 0 } }
+    var knots: [Int64] { [hingeSequences, secondHingeSequences].filter { $0 > 0 } }
 }
 
 extension StepTimeCoefficients.Mixed {
