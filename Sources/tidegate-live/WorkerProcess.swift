@@ -55,6 +55,20 @@ struct WorkerProcess {
         return await codes.first { _ in true } ?? .success
     }
 
+    /// Has the process told to drain, as by SIGTERM, when its standard input ends.
+    static func drainWithInput() {
+        let thread = Thread {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(STDIN_FILENO, &byte, 1)
+                guard count > 0 || (count < 0 && errno == EINTR) else { break }
+            }
+            kill(getpid(), SIGTERM)
+        }
+        thread.name = "input"
+        thread.start()
+    }
+
     private func drain() async -> ExitCode {
         switch await server.drain(within: drainDeadline) {
         case .finished:

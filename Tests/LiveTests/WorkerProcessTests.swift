@@ -17,6 +17,7 @@ struct WorkerProcessTests {
             let handle = FileHandle(forWritingAtPath: output)!
             process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
             process.arguments = ["worker", "--port", "0", "--json"] + arguments
+            process.environment = Reaper.environment
             process.standardOutput = handle
             process.standardError = handle
             process.standardInput = FileHandle.nullDevice

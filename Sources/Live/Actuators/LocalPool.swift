@@ -23,6 +23,8 @@ public actor LocalPool: PoolActuator {
         public var folder: String
         /// Whether the first replicas skip their cold start, as the simulator's do.
         public var startsWarm = false
+        /// With it workers end when this process does; without it they go on for the next controller.
+        var lifeline: Lifeline?
         /// The program and arguments of a worker.
         ///
         /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
@@ -46,6 +48,8 @@ public actor LocalPool: PoolActuator {
     private var state: LocalPoolState
     /// Whether this controller has taken the pool over and has not lost it since.
     private var isHeld = false
+    /// Of the last time that it took the pool over.
+    private var heldEpoch: Int?
     /// Of the later leader that was met.
     private var laterEpoch: Int?
     private var replicas: [LocalReplica] = []
@@ -88,7 +92,10 @@ public actor LocalPool: PoolActuator {
     ///   `ActuationError.fenced` when a later leader has been here.
     public func begin(epoch: Int) async throws {
         try AtomicOutput.write([], to: configuration.folder)
-        try fence.hold(epoch) { try takeOver(in: epoch) }
+        try fence.hold(epoch) {
+            heldEpoch = epoch
+            try takeOver(in: epoch)
+        }
         (isHeld, laterEpoch) = (true, nil)
     }
 
@@ -121,8 +128,10 @@ public actor LocalPool: PoolActuator {
         }
     }
 
-    /// Forgets the pool: another looks after it.
-    public func standDown() {
+    public func standDown() async { forget() }
+
+    /// Another looks after the pool.
+    private func forget() {
         isHeld = false
         replicas.removeAll()
         leaving.removeAll()
@@ -137,7 +146,7 @@ public actor LocalPool: PoolActuator {
             return try fence.hold(state.epoch, act)
         } catch let error as ActuationError {
             if case .fenced(let epoch) = error {
-                standDown()
+                forget()
                 laterEpoch = epoch
             }
             throw error
@@ -160,17 +169,20 @@ public actor LocalPool: PoolActuator {
         }
     }
 
-    /// Ends every worker: first by asking, then by force.
+    /// Ends every worker: first by asking, then by force. A pool that another leads is left as it is.
     public func stopAll(within limit: TimeSpan) async {
+        guard let heldEpoch else { return }
+        // One that was lost, and that nobody has taken since, still has its workers.
+        if !isHeld, replicas.isEmpty, (try? await begin(epoch: heldEpoch)) == nil { return }
         let deadline = clock.now + limit
-        for replica in replicas { replica.process?.signal(SIGTERM) }
-        while clock.now < deadline, replicas.contains(where: { $0.process?.condition() == .running }) {
+        let processes = Set(replicas.compactMap(\.process) + leaving.map(\.process))
+        for process in processes { process.signal(SIGTERM) }
+        while clock.now < deadline, processes.contains(where: { $0.condition() == .running }) {
             try? await Task.sleep(for: .milliseconds(10))
         }
-        for replica in replicas { replica.process?.signal(SIGKILL) }
+        for process in processes { process.signal(SIGKILL) }
         let now = clock.now
         for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
-        for (process, _) in leaving { process.signal(SIGKILL) }
         // The next one begins anew.
         unlink("\(configuration.folder)/workers.json")
         unlink(fence.path)
@@ -338,8 +350,10 @@ public actor LocalPool: PoolActuator {
         try save()
         let readyAt = isWarm ? nil : clock.monotonic(now + coldStart.total)
         do {
+            let lifeline = configuration.lifeline
             replica.process = try ChildProcess.spawn(
-                configuration.command(id, readyAt), log: replica.log, mark: mark(of: id))
+                configuration.command(id, readyAt) + (lifeline == nil ? [] : [Lifeline.option]), log: replica.log,
+                mark: mark(of: id), input: lifeline?.end)
         } catch {
             finish(id, .lost, at: now)
             throw error

@@ -85,7 +85,8 @@ public struct LocalFleet: Sendable {
         self.group = group
     }
 
-    /// Starts everything, runs `body`, and ends everything.
+    /// Starts everything, runs `body`, and ends everything. Workers end too when this process is killed: their gateway is
+    /// gone with it.
     ///
     /// - Throws: What `body` throws, or why a part could not start or go on.
     public func run<Value: Sendable>(
@@ -187,6 +188,7 @@ public struct LocalFleet: Sendable {
             pool: pool, price: scenario.priceBook.price(of: pool.offering)?.rate, tenantCount: scenario.tenants.count,
             folder: folder, command: { command.words(replica: $0, readyAt: $1) })
         configuration.startsWarm = true
+        configuration.lifeline = try Lifeline()
         return LocalPool(configuration, clock: clock)
     }
 

@@ -7,9 +7,12 @@ import Testing
 @testable import Live
 @testable import Units
 
-/// A small scenario in a folder of its own, made of `Scenarios/laptop-burst`: one worker first, two by schedule, one again.
-private struct SmallScenario {
+/// A small scenario in a folder of its own, made of `Scenarios/laptop-burst`: one worker first, two by schedule.
+private final class SmallScenario {
     let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-fleet-\(UUID())").path
+    /// Where the workers of a controller have their state.
+    var workers: String { "\(folder)/state/pools/chat" }
+    private var programs: [Program] = []
 
     init() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -56,7 +59,24 @@ private struct SmallScenario {
         return path
     }
 
-    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+    /// Starts a program of the live plane here.
+    func start(_ arguments: String...) throws -> Program {
+        let program = try Program(arguments, in: folder)
+        programs.append(program)
+        return program
+    }
+
+    /// Ends what was started and still runs, and removes the folder.
+    func end() {
+        // Controllers before workers, which they would replace.
+        for program in programs where program.process.isRunning { program.kill() }
+        // Twice: one that was being started as its controller was killed shows its mark a moment later.
+        for _ in 0..<2 {
+            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
+            usleep(50_000)
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
 }
 
 /// A program of the live plane.
@@ -67,6 +87,7 @@ private final class Program {
     init(_ arguments: [String], in folder: String) throws {
         process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
         process.arguments = arguments
+        process.environment = Reaper.environment
         process.currentDirectoryURL = URL(filePath: folder)
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
@@ -108,9 +129,8 @@ struct FleetProcessTests {
     @Test("A rehearsal resizes a real pool, and says how the worlds differ", .timeLimit(.minutes(2)))
     func rehearses() async throws {
         let scenario = try SmallScenario()
-        defer { scenario.remove() }
-        let program = try Program(
-            ["rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet"], in: scenario.folder)
+        defer { scenario.end() }
+        let program = try scenario.start("rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet")
         let text = program.end()
         // 75 where this machine was too busy for the profile's time: that is a verdict too.
         #expect([0, 75].contains(program.process.terminationStatus))
@@ -162,14 +182,10 @@ struct FleetProcessTests {
         let scenario = try SmallScenario()
         let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
         let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
-        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
-        let workers = "\(scenario.folder)/state/pools/chat"
-        defer {
-            gateway.kill()
-            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
-            scenario.remove()
-        }
-        let first = try Program(["control", "--config", path, "--active"], in: scenario.folder)
+        defer { scenario.end() }
+        let workers = scenario.workers
+        _ = try scenario.start("gateway", "--config", path)
+        let first = try scenario.start("control", "--config", path, "--active")
         let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
         try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
         let processes = Set(ChildProcess.marked(under: workers).map(\.process))
@@ -177,8 +193,7 @@ struct FleetProcessTests {
         first.kill()
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "workers go on")
 
-        let second = try Program(["control", "--config", path, "--active"], in: scenario.folder)
-        defer { second.kill() }
+        let second = try scenario.start("control", "--config", path, "--active")
         try await wait("the second leads") { try await Self.ready(call) == [0, 1] }
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "it starts none")
 
@@ -204,15 +219,10 @@ struct FleetProcessTests {
         let scenario = try SmallScenario()
         let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
         let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
-        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
-        let controller = try Program(["control", "--config", path, "--active"], in: scenario.folder)
-        let workers = "\(scenario.folder)/state/pools/chat"
-        defer {
-            controller.kill()
-            gateway.kill()
-            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
-            scenario.remove()
-        }
+        defer { scenario.end() }
+        let workers = scenario.workers
+        let gateway = try scenario.start("gateway", "--config", path)
+        let controller = try scenario.start("control", "--config", path, "--active")
         let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
         try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
         let whole = try await withThrowingTaskGroup(of: Bool.self) { tasks in
@@ -251,6 +261,17 @@ struct FleetProcessTests {
         defer { try? ledger.close() }
         let rows = try ledger.rows(from: .epoch, to: .never)
         #expect(rows.filter { $0.outcome == .completed && $0.outputTokens == 90 }.count == 40)
+    }
+
+    @Test("Workers of a fleet in one process end with it, though it is killed", .timeLimit(.minutes(1)))
+    func endsWithStarter() async throws {
+        let scenario = try SmallScenario()
+        defer { scenario.end() }
+        let fleet = try scenario.start(
+            "up", "scenario.yaml", "--port", "0", "--status-port", "0", "--state", "state", "--json")
+        try await wait("a worker runs") { !ChildProcess.marked(under: scenario.workers).isEmpty }
+        fleet.kill()
+        try await wait("it is gone too") { ChildProcess.marked(under: scenario.workers).isEmpty }
     }
 
     /// Numbers of the ready replicas; empty while no controller answers.
