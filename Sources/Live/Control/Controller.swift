@@ -68,6 +68,7 @@ public actor Controller {
     private var journal: JournalAppender?
     private var loop: ControlLoop
     private var watch: FleetWatch
+    private var tenants: TenantFile
     /// As they stood at the last tick.
     private var alarms: [Alarm] = []
     /// Whether the caps that an earlier leader left have been looked at.
@@ -140,6 +141,7 @@ public actor Controller {
         watch = FleetWatch(
             configuration.pools.map(\.id), rules: configuration.abuse, limits: configuration.alarms,
             ceiling: configuration.limits.spendingCeiling, stepTimes: configuration.stepTimes)
+        tenants = TenantFile(folder: configuration.folder)
         started = clock.now
         known = Array(repeating: nil, count: actuators.count)
         acknowledged = Array(repeating: nil, count: actuators.count)
@@ -206,6 +208,7 @@ public actor Controller {
         }
         (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
         knowsCaps = false
+        recallTenants()
         if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
         if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
         for actuator in actuators { try await actuator.begin(epoch: epoch) }
@@ -407,6 +410,7 @@ public actor Controller {
         ticks = record.sequence
         keep(record)
         lookOut(after: record)
+        keepTenants(at: now)
         guard withheld == nil else { return }
         for target in record.targets { await apply(target, of: record, in: epoch) }
         for pool in actuators.indices { await carryOn(pool, in: epoch, at: now) }
@@ -461,6 +465,17 @@ public actor Controller {
             note("\(alarm.kind.rawValue) is over: \(alarm.text)")
         }
         alarms = now
+    }
+
+    private func recallTenants() {
+        guard configuration.abuse != nil else { return }
+        do { watch.resume(try tenants.read()) } catch { note("what tenants usually bring is learned anew: \(error)") }
+    }
+
+    /// Before the gateway is told of a cap: whoever lifts it must know of the abuse.
+    private func keepTenants(at now: Instant) {
+        guard configuration.abuse != nil else { return }
+        do { try tenants.keep(watch, at: now) } catch { note("what tenants usually bring is not kept: \(error)") }
     }
 
     /// Has the gateway hold abusers to a rate, and lets go of those who are no more.

@@ -1,5 +1,7 @@
+import Control
 import FleetModel
 import Foundation
+import NIOPosix
 import Store
 import Testing
 
@@ -64,6 +66,24 @@ private final class SmallScenario {
         let program = try Program(arguments, in: folder)
         programs.append(program)
         return program
+    }
+
+    func cap(_ tenant: String, at gateway: GatewayClient) async throws {
+        try await gateway.set(.init(tokensPerMinute: 4000, reason: FleetWatch.capReason + "earlier"), of: tenant)
+    }
+
+    func capped(at gateway: GatewayClient) async throws -> Set<String> { Set(try await gateway.caps().keys) }
+
+    /// As an earlier controller has left the gateway: with a cap of 'app', of whose abuse it has told, and of 'agents'.
+    func leaveCaps(at gateway: GatewayClient) async throws {
+        let now = LiveClock().now
+        // Long enough ago that it keeps no pool from growing any more.
+        let (watch, _, _) = try FleetWatchTests.watch(
+            abusive: 60, named: ("app", "agents"), since: now - .seconds(660) - TenantWatchRules().hold)
+        var file = TenantFile(folder: "\(folder)/state/controller")
+        try file.keep(watch, at: now)
+        try await until("the gateway listens") { (try? await gateway.caps()) != nil }
+        for tenant in ["app", "agents"] { try await cap(tenant, at: gateway) }
     }
 
     /// Ends what was started and still runs, and removes the folder.
@@ -185,17 +205,27 @@ struct FleetProcessTests {
         defer { scenario.end() }
         let workers = scenario.workers
         _ = try scenario.start("gateway", "--config", path)
+        let caps = GatewayClient(
+            target: try LoadTarget("http://127.0.0.1:\(adminPort)"), token: nil, group: .singleton)
+        try await scenario.leaveCaps(at: caps)
         let first = try scenario.start("control", "--config", path, "--active")
         let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
         try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
         let processes = Set(ChildProcess.marked(under: workers).map(\.process))
         #expect(processes.count == 2)
+        try await wait("the cap of the one who is not abusive is lifted") {
+            try await scenario.capped(at: caps) == ["app"]
+        }
         first.kill()
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "workers go on")
 
+        try await scenario.cap("agents", at: caps)
         let second = try scenario.start("control", "--config", path, "--active")
         try await wait("the second leads") { try await Self.ready(call) == [0, 1] }
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "it starts none")
+        try await wait("it lifts that cap again, and not the abuser's") {
+            try await scenario.capped(at: caps) == ["app"]
+        }
 
         // An operator has one replaced.
         #expect(try await call.send("POST", "/v1/pools/chat/replicas/0/drain").status == 200)
