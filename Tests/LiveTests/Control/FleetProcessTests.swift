@@ -16,7 +16,8 @@ private final class SmallScenario {
     var workers: String { "\(folder)/state/pools/chat" }
     private var programs: [Program] = []
 
-    init() throws {
+    /// - Parameter hasSecondPool: Whether there is a pool 'code' too, of one worker that stays.
+    init(hasSecondPool: Bool = false) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
         let burst = root.appending(path: "laptop-burst")
@@ -39,6 +40,7 @@ private final class SmallScenario {
             guard text.contains(old) else { throw FleetError("laptop-burst has changed: no '\(old)'") }
             text = text.replacingOccurrences(of: old, with: new)
         }
+        if hasSecondPool { text = Self.withSecondPool(text) }
         let policies = text.range(of: "policies:")!
         text =
             text[..<policies.lowerBound] + """
@@ -47,6 +49,17 @@ private final class SmallScenario {
 
                 """
         try text.write(toFile: "\(folder)/scenario.yaml", atomically: true, encoding: .utf8)
+    }
+
+    private static func withSecondPool(_ text: String) -> String {
+        let traffic = text.range(of: "  - name: chat")!.lowerBound..<text.range(of: "\npools:")!.lowerBound
+        let pool = text.range(of: "\npools:\n")!.upperBound..<text.range(of: "\nprices:")!.lowerBound
+        func renamed(_ part: Substring) -> String {
+            part.replacingOccurrences(of: "name: chat", with: "name: code")
+                .replacingOccurrences(of: "pool: chat", with: "pool: code")
+        }
+        let (before, after) = (text[..<traffic.upperBound], text[pool.upperBound...])
+        return "\(before)\(renamed(text[traffic]))\npools:\n\(text[pool])\(renamed(text[pool]))\(after)"
     }
 
     /// A live configuration beside it.
@@ -146,9 +159,9 @@ func freePort() throws -> Int {
 
 @Suite("A fleet on this machine", .serialized)
 struct FleetProcessTests {
-    @Test("A rehearsal resizes a real pool, and says how the worlds differ", .timeLimit(.minutes(2)))
+    @Test("A rehearsal resizes real pools, and says how the worlds differ", .timeLimit(.minutes(2)))
     func rehearses() async throws {
-        let scenario = try SmallScenario()
+        let scenario = try SmallScenario(hasSecondPool: true)
         defer { scenario.end() }
         let program = try scenario.start("rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet")
         let text = program.end()
@@ -156,7 +169,7 @@ struct FleetProcessTests {
         #expect([0, 75].contains(program.process.terminationStatus))
         struct Report: Decodable {
             struct Side: Decodable {
-                struct Resize: Decodable { var from: Int, to: Int }
+                struct Resize: Decodable { var pool: PoolID, from: Int, to: Int }
                 var figures: [String: Double]
                 var resizes: [Resize]
                 var coldStartsSeconds: [Double]
@@ -179,6 +192,7 @@ struct FleetProcessTests {
         }
         let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
         #expect(report.live.resizes.map(\.to) == [2])
+        #expect(report.live.resizes.map(\.pool) == [PoolID("chat")])
         #expect(report.verdicts.control)
         #expect(report.live.coldStartsSeconds.count == 1)
         #expect(report.live.coldStartsSeconds.allSatisfy { $0 >= 1 && $0 < 3 })
@@ -193,8 +207,18 @@ struct FleetProcessTests {
         // What machines were used for is the bill, and names who stood on them.
         let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
+        let other = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/code/usage.jsonl")
+        #expect(other.compactMap { $0.replicas?.map(\.number) } == [[0]])
+        // Each request went where its traffic belongs, and its worker answered it.
+        let ledger = try UsageLedger(path: "\(scenario.folder)/out/state/gateway/ledger.sqlite")
+        defer { try? ledger.close() }
+        let rows = try ledger.rows(from: .epoch, to: .never).filter { $0.outcome == .completed }
+        let pools = Dictionary(grouping: rows, by: \.pool).mapValues(\.count)
+        #expect(pools.count == 2 && pools.values.allSatisfy { $0 > 20 }, "\(pools)")
         // Nothing of the fleet is left.
-        #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/chat").isEmpty)
+        for pool in ["chat", "code"] {
+            #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/\(pool)").isEmpty)
+        }
     }
 
     @Test("Workers outlive a controller that is killed, and the next one takes them over", .timeLimit(.minutes(2)))
