@@ -79,6 +79,8 @@ struct Rehearse: AsyncParsableCommand {
             program: FleetArguments.program, folder: folder,
             origin: "tidegate rehearse \(scenario.name) --policy \(choice.label) --for \(scenario.duration)")
         (options.executor, options.stepFactor, options.version) = (fleet.workers, stepFactor, Version.current)
+        // What is kept of a rehearsal is one file, though midnight comes.
+        options.hasDailyJournals = false
         var rehearsal = RehearsalRun(scenario: scenario, policy: choice, options: options)
         if fleet.executor == .core { rehearsal.meanTolerance = 0.08 }
         rehearsal.requestsPath = output.map { "\($0)/requests.csv" }

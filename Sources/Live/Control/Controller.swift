@@ -33,6 +33,8 @@ public actor Controller {
         public var tls: TLSMaterial?
         public var lease = TimeSpan.seconds(10)
         public var version = "0"
+        /// Whether the journal of a day is put aside when the day is over.
+        public var hasDailyJournals = true
         /// When a tenant is taken for an abuser; `nil` watches nobody.
         public var abuse: TenantWatchRules?
         public var alarms = AlarmLimits()
@@ -204,7 +206,8 @@ public actor Controller {
         let opened = try lease.whileLeading(in: epoch) {
             try JournalAppender.open(
                 path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin,
-                policy: configuration.policy, limits: configuration.limits, observer: Self.observer(configuration))
+                policy: configuration.policy, limits: configuration.limits, observer: Self.observer(configuration),
+                isDaily: configuration.hasDailyJournals)
         }
         (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
         knowsCaps = false
