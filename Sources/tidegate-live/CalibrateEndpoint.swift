@@ -1,5 +1,6 @@
 import ArgumentParser
 import Calibration
+import Commands
 import EngineModel
 import Formats
 import Foundation
@@ -60,7 +61,7 @@ struct CalibrateEndpoint: AsyncParsableCommand {
         let file = URL(filePath: output)
         let folder = file.deletingLastPathComponent().path
         try progress.telling { try AtomicOutput.check([file.lastPathComponent], in: folder) }
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let calibration = try await progress.tellingAll { try await calibrate(server, progress) }
         progress.finish()
         let text = try EngineProfileFile.text(of: calibration.profile)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
@@ -64,7 +65,7 @@ struct Load: AsyncParsableCommand {
         run.requestsPath = output.map { "\($0)/requests.csv" }
         run.isUrgent = !sending.ordinaryPriority
 
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let result = try await progress.tellingAll {
             try await run.play(on: group) { standing in
                 progress.show(standing, of: traffic.duration)

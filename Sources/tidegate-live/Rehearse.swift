@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
@@ -85,7 +86,7 @@ struct Rehearse: AsyncParsableCommand {
         if fleet.executor == .core { rehearsal.meanTolerance = 0.08 }
         rehearsal.requestsPath = output.map { "\($0)/requests.csv" }
 
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let result = try await play(rehearsal, progress)
         let file = try PolicyFile(scenario.policy(choice))
         let report = RehearsalReport(

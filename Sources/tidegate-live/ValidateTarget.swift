@@ -1,5 +1,6 @@
 import ArgumentParser
 import Calibration
+import Commands
 import EngineModel
 import Formats
 import Foundation
@@ -70,7 +71,7 @@ struct Validate: AsyncParsableCommand {
         var run = LoadRun(traffic: traffic, target: server, style: style, limits: limits)
         run.keepsRequests = true
         run.isUrgent = !sending.ordinaryPriority
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let result = try await progress.tellingAll {
             try await run.play(on: group) { standing in
                 progress.show(standing, of: traffic.duration)
