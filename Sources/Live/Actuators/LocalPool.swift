@@ -112,7 +112,7 @@ public actor LocalPool: PoolActuator {
             state.epoch = epoch
             let now = clock.now
             replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
-            for replica in replicas { stand(replica.id, on: replica.machine) }
+            for replica in replicas { state.stand(replica.id, on: replica.machine) }
             // What was written of the usage after the state was saved is charged again by what is there.
             if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
             state.usageBytes = MachineUsageFile.length(of: usagePath)
@@ -258,7 +258,7 @@ public actor LocalPool: PoolActuator {
             keep(state.machines.closePeriod(at: now))
             // The next period begins with those that are there.
             state.stood = nil
-            for replica in replicas { stand(replica.id, on: replica.machine) }
+            for replica in replicas { state.stand(replica.id, on: replica.machine) }
             try save()
         }
     }
@@ -280,20 +280,7 @@ public actor LocalPool: PoolActuator {
     private func keep(_ records: [UsageRecord]) {
         guard !records.isEmpty else { return }
         usage += records
-        let machines = records.map { MachineUsage($0, replicas: state.stood?[$0.instance]) }
-        do {
-            state.usageBytes = try MachineUsageFile.append(machines, to: usagePath)
-        } catch {
-            problem = "\(error)"
-        }
-        for record in records where record.terminated { state.stood?[record.instance] = nil }
-    }
-
-    /// Writes down that a replica stands on a machine, by whose name its requests are found.
-    private func stand(_ replica: ReplicaID, on machine: Int) {
-        guard let name = state.machines.machines[machine]?.name else { return }
-        state.stood = state.stood ?? [:]
-        if state.stood![name]?.contains(replica) != true { state.stood![name, default: []].append(replica) }
+        do { try state.write(records, to: usagePath) } catch { problem = "\(error)" }
     }
 
     private var usagePath: String { "\(configuration.folder)/usage.jsonl" }
@@ -301,12 +288,7 @@ public actor LocalPool: PoolActuator {
     /// Charges a replica's time up to now to its machine.
     private func meter(_ index: Int, at now: Instant) {
         guard areBooksOpen else { return }
-        let machine = replicas[index].machine
-        let span = max(.zero, now - replicas[index].meteredAt)
-        let steps = min(span, replicas[index].busy - replicas[index].meteredBusy)
-        replicas[index].meteredAt = now
-        replicas[index].meteredBusy = replicas[index].busy
-        state.machines.machines[machine]!.tally.charge(span, steps: steps, in: replicas[index].lifecycle.phase)
+        state.meter(&replicas[index], at: now)
     }
 
     // MARK: - Replicas
@@ -344,7 +326,7 @@ public actor LocalPool: PoolActuator {
         var replica = LocalReplica(
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
-        stand(id, on: machine)
+        state.stand(id, on: machine)
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()
@@ -500,30 +482,5 @@ public actor LocalPool: PoolActuator {
         guard let status else { return "how is not known" }
         let signal = status & 0x7F
         return signal == 0 ? "with status \(status >> 8 & 0xFF)" : "by signal \(signal)"
-    }
-}
-
-/// A pause before a replica is started again, which doubles while starts fail: 1 s up to 1 minute.
-struct RestartBackoff: Hashable, Sendable {
-    private var failures = 0
-    private var until: Instant?
-
-    mutating func fail(at now: Instant) {
-        until = now + .seconds(min(60, 1 << min(failures, 6)))
-        failures += 1
-    }
-
-    /// A replica became ready.
-    mutating func succeed() { failures = 0 }
-
-    func isOver(at now: Instant) -> Bool { until.map { now >= $0 } ?? true }
-}
-
-/// A pool's state file that cannot be understood.
-struct LocalPoolStateError: Error, CustomStringConvertible {
-    var path: String
-
-    var description: String {
-        "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
     }
 }
