@@ -52,6 +52,14 @@ policies:
 EOF
 }
 
+# The machine's speed, into $now: requests a second of a load far beyond the capacity of the server at $1, the same each
+# time: $2 requests, prompts of $3 to $4 tokens and answers of $5 to $6.
+probe() {
+    load_scenario 1000 "$(python3 -c "print($2 / 1000)")" "$3" "$4" "$5" "$6" >"$work/probe.yaml"
+    client "$live" load "$work/probe.yaml" --target "$1" --drain 10m --quiet --json >"$work/probe.json"
+    now=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["rate"]["completed_per_second"])' "$work/probe.json")
+}
+
 # Waits until a server answers on port $1.
 await_server() {
     local attempt

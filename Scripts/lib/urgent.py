@@ -1,9 +1,11 @@
 """Runs a command whose threads come before everything else on a processor: urgent.py CPU [ENGINE_CPU] -- COMMAND …
 
-A thread named 'engine' goes to ENGINE_CPU, all others to CPU. Real-time priority is not enough for that: since Linux 6.12
-the kernel gives ordinary tasks 50 ms of each second in which a real-time thread would leave them none (the fair server),
-which is as much as several steps. A thread with a deadline comes before that. Where deadlines are not allowed, threads
-stay at real-time priority, and a warning says so. Needs root.
+A thread named 'engine' and the first thread of vLLM's worker go to ENGINE_CPU, all others to CPU: on one processor a
+thread that sends tokens waits for the one that computes. Processes that the command starts are included.
+
+Real-time priority is not enough: since Linux 6.12 the kernel gives ordinary tasks 50 ms of each second in which a real-time
+thread would leave them none (the fair server), which is as much as several steps. A thread with a deadline comes before
+that. Where deadlines are not allowed, threads stay at real-time priority, and a warning says so. Needs root.
 """
 import ctypes
 import os
@@ -31,22 +33,42 @@ libc = ctypes.CDLL(None, use_errno=True)
 warned = False
 
 
-def make_urgent(thread, cpu):
+def make_urgent(thread, cpu, deadline):
     global warned
     try:
-        if os.sched_getscheduler(thread) == SCHED_DEADLINE:
+        if os.sched_getaffinity(thread) != {cpu}:
+            # Not with a deadline: its processor's share of those would have to be moved.
+            os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(PRIORITY))
+            os.sched_setaffinity(thread, {cpu})
+        if os.sched_getscheduler(thread) == (SCHED_DEADLINE if deadline else os.SCHED_RR):
             return
-        os.sched_setaffinity(thread, {cpu})
         # Threads that it makes start as ordinary ones: a thread with a deadline may make none with its own.
         wanted = Attributes(ctypes.sizeof(Attributes), SCHED_DEADLINE, RESET_ON_FORK, 0, 0, PERIOD, PERIOD, PERIOD)
-        if SET_ATTRIBUTES and libc.syscall(SET_ATTRIBUTES, thread, ctypes.byref(wanted), 0) == 0:
+        if deadline and SET_ATTRIBUTES and libc.syscall(SET_ATTRIBUTES, thread, ctypes.byref(wanted), 0) == 0:
             return
         os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(PRIORITY))
-        if not warned:
+        if deadline and not warned:
             print("warning: no deadlines here: ordinary tasks may take up to 50 ms of each second", file=sys.stderr)
-        warned = True
+        warned = warned or deadline
     except (ProcessLookupError, FileNotFoundError):
         pass
+
+
+def threads(process):
+    """Threads of a process and of those that it started: number, name, process."""
+    try:
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/comm") as file:
+                yield int(thread), file.read().strip(), process
+            with open(f"/proc/{process}/task/{thread}/children") as file:
+                for child in file.read().split():
+                    yield from threads(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # It ended meanwhile.
+
+
+def computes(thread, name, process):
+    return name == "engine" or (name == "VLLM::Worker" and thread == process)
 
 
 def main():
@@ -63,13 +85,10 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: child.send_signal(number))
     while child.poll() is None:
-        try:
-            for thread in os.listdir(f"/proc/{child.pid}/task"):
-                with open(f"/proc/{child.pid}/task/{thread}/comm") as file:
-                    name = file.read().strip()
-                make_urgent(int(thread), engine if name == "engine" else cpu)
-        except (FileNotFoundError, ProcessLookupError):
-            pass  # It ended meanwhile.
+        for thread, name, process in threads(child.pid):
+            # Libraries of Python's engines set priorities of their own threads, which a thread with a deadline refuses.
+            make_urgent(
+                thread, engine if computes(thread, name, process) else cpu, deadline=name == "engine" or process == child.pid)
         time.sleep(0.02)
     sys.exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
 

@@ -54,7 +54,8 @@ public struct StepTimeFit: Hashable, Sendable {
             decode: .init(
                 constant: decode["constant"], perSequence: decode["perSequence"],
                 perContextToken: decode["perContextToken"], perSequenceBeyondHinge: decode["beyondHinge"],
-                hingeSequences: decode.knots.first ?? 0),
+                hingeSequences: decode.knots.first ?? 0, perSequenceBeyondSecondHinge: decode["beyondSecondHinge"],
+                secondHingeSequences: decode.knots.dropFirst().first ?? 0),
             mixed: .init(
                 constant: mixed["constant"], perPrefillToken: mixed["perPrefillToken"],
                 perTokenBeyondFirstHinge: mixed["beyondHinge"], perTokenBeyondSecondHinge: mixed["beyondSecondHinge"],

@@ -34,7 +34,6 @@ struct StepTimeRegime {
     var width: @Sendable (StepFeatures) -> Int64
     /// The coefficients that add up with the hinges' slopes to the cost of one more token.
     var slopes: [String]
-    var hinges: Int
 
     /// The most steps that knots are searched among.
     private static let searched = 2000
@@ -46,7 +45,7 @@ struct StepTimeRegime {
             Feature(name: "perSequence") { Double($0.decodeSequences) },
             Feature(name: "perContextToken") { Double($0.decodeContext) },
         ],
-        width: { $0.decodeSequences }, slopes: ["perSequence"], hinges: 1)
+        width: { $0.decodeSequences }, slopes: ["perSequence"])
 
     static let mixed = StepTimeRegime(
         name: "mixed",
@@ -58,7 +57,7 @@ struct StepTimeRegime {
             Feature(name: "perContextToken") { Double($0.decodeContext) },
             Feature(name: "perPrefillContextToken") { Double($0.prefillContext) },
         ],
-        width: { $0.prefillTokens + $0.decodeSequences }, slopes: ["perPrefillToken", "perSequence"], hinges: 2)
+        width: { $0.prefillTokens + $0.decodeSequences }, slopes: ["perPrefillToken", "perSequence"])
 
     /// Fits the features that the steps determine, then tries hinges.
     func fitted(to samples: [StepSample]) throws(StepTimeFitError) -> Fitted {
@@ -82,7 +81,7 @@ struct StepTimeRegime {
         let coarse = thinned(widths, to: 8)
         for (index, first) in coarse.enumerated() {
             _ = improves([first])
-            if hinges == 2 { for second in coarse[(index + 1)...] { _ = improves([first, second]) } }
+            for second in coarse[(index + 1)...] { _ = improves([first, second]) }
         }
         // From the best of the coarse grid, knots move to measured widths beside them while that helps.
         while neighbours(of: best.knots, among: widths).contains(where: improves) {}
@@ -115,9 +114,11 @@ struct StepTimeRegime {
     private func hinged(
         _ base: Fitted, at knots: [Int64], _ samples: [StepSample], loss: ResidualLoss
     ) throws(LeastSquaresError) -> Fitted {
-        let kept = features.filter { base.names.contains($0.name) }
+        // Bent at the narrowest width, a regime has no slope before it.
+        let isBentFirst = knots.first.map { knot in samples.allSatisfy { width($0.features) >= knot } } ?? false
+        let kept = features.filter { base.names.contains($0.name) && !(isBentFirst && slopes.contains($0.name)) }
         let fit = try solve(kept, knots: knots, samples, loss: loss)
-        let names = base.names + ["beyondHinge", "beyondSecondHinge"].prefix(knots.count)
+        let names = kept.map(\.name) + ["beyondHinge", "beyondSecondHinge"].prefix(knots.count)
         return Fitted(names: names, fit: fit, knots: knots, undetermined: base.undetermined)
     }
 
@@ -135,13 +136,14 @@ struct StepTimeRegime {
 
     // MARK: - Choice
 
-    /// Measured widths strictly inside their range, ascending: where a knot can be told.
+    /// Measured widths inside their range, ascending: where a knot can be told. With one slope alone the narrowest is among
+    /// them: the first of many sequences can cost less than each that joins it, as no constant that is not negative says.
     private func widthsInside(_ samples: [StepSample]) -> [Int64] {
         var distinct: [Int64] = []
         for value in samples.map({ width($0.features) }).sorted() where value != distinct.last {
             distinct.append(value)
         }
-        return Array(distinct.dropFirst().dropLast())
+        return Array(distinct.dropFirst(slopes.count == 1 ? 0 : 1).dropLast())
     }
 
     private func thinned<Element>(_ elements: [Element], to count: Int) -> [Element] {
@@ -164,7 +166,8 @@ struct StepTimeRegime {
     /// Whether no token ever makes a step shorter, on either side of any hinge.
     private func isMonotone(_ fitted: Fitted) -> Bool {
         let (first, second) = (fitted["beyondHinge"], fitted["beyondSecondHinge"])
-        return slopes.filter { fitted.names.contains($0) }.allSatisfy { slope in
+        // A slope that is not in the fit is 0.
+        return slopes.filter { slopes.count == 1 || fitted.names.contains($0) }.allSatisfy { slope in
             fitted[slope] + first >= 0 && fitted[slope] + first + second >= 0
         }
     }

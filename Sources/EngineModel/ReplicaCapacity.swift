@@ -229,7 +229,9 @@ private struct SteadyState {
         let sequences = decodeSequences(load)
         let nanoseconds =
             d.constant + d.perSequence * sequences + d.perContextToken * sequences * meanContext
-            + d.perSequenceBeyondHinge * max(0, sequences - Double(d.hingeSequences)) + coefficients.hostOverhead
+            + d.perSequenceBeyondHinge * max(0, sequences - Double(d.hingeSequences))
+            + d.perSequenceBeyondSecondHinge * max(0, sequences - Double(d.secondHingeSequences))
+            + coefficients.hostOverhead
         return max(1, nanoseconds) / 1e9
     }
 

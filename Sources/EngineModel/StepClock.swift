@@ -15,6 +15,8 @@ public struct StepClock: Hashable, Sendable {
         @usableFromInline var perContextToken: Int64
         @usableFromInline var beyondHinge: Int64
         @usableFromInline var hinge: Int64
+        @usableFromInline var beyondSecond: Int64
+        @usableFromInline var secondHinge: Int64
         @usableFromInline var perSkewToken: Int64
     }
     @usableFromInline struct Mixed: Hashable, Sendable {
@@ -50,7 +52,8 @@ public struct StepClock: Hashable, Sendable {
         decode = Decode(
             constant: quantised(d.constant) + overhead, perSequence: quantised(d.perSequence),
             perContextToken: quantised(d.perContextToken), beyondHinge: quantised(d.perSequenceBeyondHinge),
-            hinge: d.hingeSequences, perSkewToken: quantised(d.perSkewToken ?? 0))
+            hinge: d.hingeSequences, beyondSecond: quantised(d.perSequenceBeyondSecondHinge),
+            secondHinge: d.secondHingeSequences, perSkewToken: quantised(d.perSkewToken ?? 0))
         mixed = Mixed(
             constant: quantised(m.constant) + overhead, perPrefillToken: quantised(m.perPrefillToken),
             beyondFirst: quantised(m.perTokenBeyondFirstHinge), beyondSecond: quantised(m.perTokenBeyondSecondHinge),
@@ -108,6 +111,7 @@ public struct StepClock: Hashable, Sendable {
             return Int128(decode.constant) &+ Self.term(decode.perSequence, step.decodeSequences)
                 &+ Self.term(decode.perContextToken, step.decodeContext)
                 &+ Self.term(decode.beyondHinge, max(0, step.decodeSequences - decode.hinge))
+                &+ Self.term(decode.beyondSecond, max(0, step.decodeSequences - decode.secondHinge))
         }
         let tokens = step.prefillTokens + step.decodeSequences
         return Int128(mixed.constant) &+ Self.term(mixed.perPrefillToken, step.prefillTokens)

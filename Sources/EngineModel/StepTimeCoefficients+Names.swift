@@ -3,6 +3,7 @@ extension StepTimeCoefficients {
     public static let fitted: [(name: String, keyPath: WritableKeyPath<StepTimeCoefficients, Double> & Sendable)] = [
         ("decode.constant", \.decode.constant), ("decode.perSequence", \.decode.perSequence),
         ("decode.perContextToken", \.decode.perContextToken), ("decode.beyondHinge", \.decode.perSequenceBeyondHinge),
+        ("decode.beyondSecondHinge", \.decode.perSequenceBeyondSecondHinge),
         ("mixed.constant", \.mixed.constant), ("mixed.perPrefillToken", \.mixed.perPrefillToken),
         ("mixed.perPrefillArea", \.mixed.perPrefillArea), ("mixed.perSequence", \.mixed.perSequence),
         ("mixed.perContextToken", \.mixed.perContextToken),
@@ -20,6 +21,7 @@ extension StepTimeCoefficients {
         let terms = [
             decode.constant, decode.perSequence, decode.perContextToken,
             decode.perSequence + decode.perSequenceBeyondHinge,
+            decode.perSequence + decode.perSequenceBeyondHinge + decode.perSequenceBeyondSecondHinge,
             mixed.constant, mixed.perPrefillArea, mixed.perContextToken, mixed.perPrefillContextToken,
         ]
         return (terms + slopes).allSatisfy { $0 >= 0 }

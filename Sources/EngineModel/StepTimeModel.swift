@@ -40,14 +40,14 @@ public struct StepFeatures: Hashable, Sendable {
 
 /// Coefficients of the two regimes of step time, in nanoseconds.
 ///
-///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₀) + c₄·S
+///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₁) + c₄·max(0, D − d₂) + c₅·S
 ///     mixed:        m₀ + m₁·P + m₂·max(0, P+D − n₁) + m₃·max(0, P+D − n₂) + m₄·K + m₅·A + m₆·Kp + m₇·D + m₈·S
 ///
 /// with D decode sequences, K the KV tokens they read, P prefill tokens, A = Σ t·(c + t/2) the prefill area and Kp the
 /// KV tokens behind the chunks, and S = D·max − K how unequal the contexts of a batch are. The two are fitted apart because a KV token costs about twice as much in a mixed batch
 /// (measured on vLLM's kernels). `hostOverhead` is added to both: what the engine does between kernels.
 public struct StepTimeCoefficients: Hashable, Sendable, Codable {
-    /// Decode-only regime, all in ns and never negative.
+    /// Decode-only regime, all in ns and never negative but for the hinges' slopes, which may bend either way.
     public struct Decode: Hashable, Sendable, Codable {
         public var constant: Double
         public var perSequence: Double
@@ -55,18 +55,24 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         /// Extra cost of each sequence beyond `hingeSequences`.
         public var perSequenceBeyondHinge: Double
         public var hingeSequences: Int64
+        /// The same beyond `secondHingeSequences`, on top of it.
+        public var perSequenceBeyondSecondHinge: Double
+        public var secondHingeSequences: Int64
         /// Per KV token of ``StepFeatures/decodeSkew``; `nil` where it was not measured.
         public var perSkewToken: Double?
 
         public init(
             constant: Double, perSequence: Double, perContextToken: Double, perSequenceBeyondHinge: Double = 0,
-            hingeSequences: Int64 = 0, perSkewToken: Double? = nil
+            hingeSequences: Int64 = 0, perSequenceBeyondSecondHinge: Double = 0, secondHingeSequences: Int64 = 0,
+            perSkewToken: Double? = nil
         ) {
             self.constant = constant
             self.perSequence = perSequence
             self.perContextToken = perContextToken
             self.perSequenceBeyondHinge = perSequenceBeyondHinge
             self.hingeSequences = hingeSequences
+            self.perSequenceBeyondSecondHinge = perSequenceBeyondSecondHinge
+            self.secondHingeSequences = secondHingeSequences
             self.perSkewToken = perSkewToken
         }
     }
@@ -128,6 +134,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         copy.decode.perSequence *= factor
         copy.decode.perContextToken *= factor
         copy.decode.perSequenceBeyondHinge *= factor
+        copy.decode.perSequenceBeyondSecondHinge *= factor
         copy.decode.perSkewToken = decode.perSkewToken.map { $0 * factor }
         copy.mixed.constant *= factor
         copy.mixed.perPrefillToken *= factor

@@ -72,6 +72,33 @@ struct StepTimeFitTests {
         #expect(fit.errors(on: Self.samples(straight)).median < 0.01)
     }
 
+    /// llama.cpp's kernels on a processor: one sequence costs less than each that joins it, until four, and then more again.
+    @Test("A first sequence may cost less than those that join it")
+    func cheapFirstSequence() throws {
+        let truth = StepTimeCoefficients(
+            decode: .init(
+                constant: 7_000_000, perSequence: 0, perContextToken: 4_000, perSequenceBeyondHinge: 10_500_000,
+                hingeSequences: 1, perSequenceBeyondSecondHinge: -7_000_000, secondHingeSequences: 4),
+            mixed: Self.truth.mixed)
+        let clock = StepClock(truth)
+        let noise = RandomStreams(seed: 3).generator("noise")
+        let decodes = (1...8).flatMap { batch in
+            [20, 60, 150].map { context -> StepSample in
+                let features = StepFeatures(decodeSequences: Int64(batch), decodeContext: Int64(batch * context))
+                return StepSample(
+                    features: features,
+                    seconds: clock.duration(of: features, noise: .none).seconds * noise.normal(mean: 1, deviation: 0.01)
+                )
+            }
+        }
+        let fit = try StepTimeFit(decodes + Self.samples(truth).filter { !$0.features.isDecodeOnly })
+        #expect(fit.coefficients.isMonotone)
+        for sample in decodes {
+            let exact = clock.duration(of: sample.features, noise: .none).seconds
+            #expect(abs(fit.predicted(sample.features) / exact - 1) < 0.02, "\(sample.features.decodeSequences)")
+        }
+    }
+
     @Test("Steps with 3 % noise, a tenth of them doubled, give the true times to 5 %", arguments: [11, 12, 13, 14, 15])
     func outliers(seed: UInt64) throws {
         let generator = RandomStreams(seed: seed).generator("noise")

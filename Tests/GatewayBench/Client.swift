@@ -26,9 +26,8 @@ final class Client: ChannelInboundHandler {
     private var sent: Int64 = 0
     private var received: [UInt8] = []
     private var hasFirst = false
-    private var mark = Mark.text
+    /// The last bytes that were read.
     private var last: UInt64 = 0
-    private var isDone = false
     private(set) var isBusy = false
 
     init(_ tally: Tally, request: ByteBuffer, isStream: Bool, isEndless: Bool) {
@@ -60,30 +59,30 @@ final class Client: ChannelInboundHandler {
         if isBusy { tally.failed += 1 }
     }
 
-    /// Takes the bytes one by one, because marks may come in two reads: `T=` digits `;`, and `[DONE]` with the last chunk.
+    /// Looks for the times of pieces, `T=` and 16 digits: in what was read as it lies in memory where it ends with a chunk, as
+    /// nearly always, and put together where it does not.
     private func readStream(_ bytes: UnsafeRawBufferPointer, _ now: Int64) {
-        for byte in bytes {
-            switch (mark, byte) {
-            case (.text, UInt8(ascii: "T")): mark = .letter
-            case (.letter, UInt8(ascii: "=")): mark = .time(0)
-            case (.time(let value), 0x30...0x39): mark = .time(value * 10 + Int64(byte - 0x30))
-            case (.time(let value), _):
-                note(now - value, now)
-                mark = .text
-            case (.text, UInt8(ascii: "[")): mark = .bracket
-            case (.bracket, UInt8(ascii: "D")): isDone = true
-            default: mark = .text
-            }
-            last = last << 8 | UInt64(byte)
+        for byte in bytes.suffix(5) { last = last << 8 | UInt64(byte) }
+        if received.isEmpty, last & 0xFFFF == 0x0D0A {
+            noteTimes(in: bytes, now)
+        } else {
+            received.append(contentsOf: bytes)
+            guard last & 0xFFFF == 0x0D0A else { return }
+            received.withUnsafeBytes { noteTimes(in: $0, now) }
+            received.removeAll(keepingCapacity: true)
         }
         // 0 CR LF CR LF
-        if isDone, last & 0xFF_FFFF_FFFF == 0x30_0D0A_0D0A { over(now) }
+        if last & 0xFF_FFFF_FFFF == 0x30_0D0A_0D0A { over(now) }
     }
 
-    private enum Mark {
-        case text, letter
-        case time(Int64)
-        case bracket
+    private func noteTimes(in bytes: UnsafeRawBufferPointer, _ now: Int64) {
+        guard let start = bytes.baseAddress else { return }
+        var position = 1
+        while position < bytes.count, let found = memchr(start + position, 0x3D, bytes.count - position) {
+            position = UnsafeRawPointer(found) - start + 1
+            guard bytes[position - 2] == UInt8(ascii: "T"), position + 16 <= bytes.count else { continue }
+            note(now - bytes[position..<(position + 16)].reduce(0) { $0 * 10 + Int64($1 - 0x30) }, now)
+        }
     }
 
     private func note(_ delay: Int64, _ now: Int64) {
@@ -107,7 +106,6 @@ final class Client: ChannelInboundHandler {
     private func over(_ now: Int64) {
         received.removeAll(keepingCapacity: true)
         isBusy = false
-        isDone = false
         if tally.isCounting { tally.completed += 1 }
         if isEndless { send() }
     }

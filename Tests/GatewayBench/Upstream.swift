@@ -60,12 +60,24 @@ final class Upstream: Sendable {
 
     static func chunk(_ text: String) -> String { "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n" }
 
-    /// A piece as engines write it, with the time in its text.
-    static func piece(at now: Int64) -> String {
+    /// A piece as engines write it, with the time in its text: 16 digits.
+    private static let piece = Array(
         chunk(
             #"data: {"id":"chatcmpl-0123456789abcdef","object":"chat.completion.chunk","created":1764115200,"#
-                + #""model":"chat","choices":[{"index":0,"delta":{"content":" T=\#(now);"},"logprobs":null,"#
-                + #""finish_reason":null}],"usage":null}"# + "\n\n")
+                + #""model":"chat","choices":[{"index":0,"delta":{"content":" T=0000000000000000;"},"logprobs":null,"#
+                + #""finish_reason":null}],"usage":null}"# + "\n\n"
+        ).utf8)
+    private static let timeEnd = piece.firstIndex(of: UInt8(ascii: ";"))!
+
+    /// Writes a piece with this time: the worker's own work must not be what is measured.
+    static func write(pieceAt now: Int64, to buffer: inout ByteBuffer) {
+        let start = buffer.writerIndex
+        buffer.writeBytes(piece)
+        var rest = now
+        for place in 1...16 {
+            buffer.setInteger(UInt8(0x30 + rest % 10), at: start + timeEnd - place)
+            rest /= 10
+        }
     }
 
     static func end(pieces: Int) -> String {
@@ -131,8 +143,9 @@ private final class UpstreamHandler: ChannelInboundHandler {
         let isStream = String(decoding: text, as: UTF8.self).contains("\"stream\":true")
         text.removeAll(keepingCapacity: true)
         guard isStream else { return write(Upstream.answer, context) }
-        written = 1
-        write(Upstream.head + Upstream.piece(at: nanoseconds()), context)
+        written = 0
+        context.write(NIOAny(context.channel.allocator.buffer(string: Upstream.head)), promise: nil)
+        _ = writePiece(of: Int.max)
         schedule.add(self)
     }
 
@@ -144,7 +157,9 @@ private final class UpstreamHandler: ChannelInboundHandler {
             write(Upstream.end(pieces: pieces), context)
             return false
         }
-        write(Upstream.piece(at: nanoseconds()), context)
+        var buffer = context.channel.allocator.buffer(capacity: 512)
+        Upstream.write(pieceAt: nanoseconds(), to: &buffer)
+        context.writeAndFlush(NIOAny(buffer), promise: nil)
         return true
     }
 

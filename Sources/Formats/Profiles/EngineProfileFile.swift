@@ -71,6 +71,8 @@ public enum EngineProfileFile {
         let decode = map.requiredMap("decode", example: "{…}") { map -> StepTimeCoefficients.Decode? in
             let beyond = map.optional("perSequenceBeyondHinge", slope, default: 0)
             let hinge = map.optional("hingeSequences", size, default: 0)
+            let beyondSecond = map.optional("perSequenceBeyondSecondHinge", slope, default: 0)
+            let secondHinge = map.optional("secondHingeSequences", size, default: 0)
             let constant = map.required("constant", term, example: "8000000")
             let perSequence = map.required("perSequence", term, example: "25000")
             let perContext = map.required("perContextToken", term, example: "12.5")
@@ -78,7 +80,8 @@ public enum EngineProfileFile {
             guard let constant, let perSequence, let perContext else { return nil }
             return StepTimeCoefficients.Decode(
                 constant: constant, perSequence: perSequence, perContextToken: perContext,
-                perSequenceBeyondHinge: beyond, hingeSequences: hinge, perSkewToken: perSkew)
+                perSequenceBeyondHinge: beyond, hingeSequences: hinge,
+                perSequenceBeyondSecondHinge: beyondSecond, secondHingeSequences: secondHinge, perSkewToken: perSkew)
         }
         let mixed = map.requiredMap("mixed", example: "{…}") { map -> StepTimeCoefficients.Mixed? in
             let constant = map.required("constant", term, example: "9000000")
