@@ -61,7 +61,7 @@ struct Verify: ParsableCommand {
             tell(path, found)
             ticks += found.ticks
         }
-        print("\(journal): verified: \(ticks) ticks in \(files.count) files")
+        print("\(journal): verified: \(ticks) ticks in \(files.count) \(files.count == 1 ? "file" : "files")")
     }
 
     private func tell(_ path: String, _ found: JournalSummary) {
