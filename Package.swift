@@ -95,10 +95,12 @@ let package = Package(
         .target(name: "Formats", dependencies: values + ["CZlib", yams]),
         .target(name: "Store", dependencies: values + [grdb]),
         .target(name: "Reporting", dependencies: values + ["Studies", "Formats"]),
+        // What the two executables tell the shell and hear from it alike.
+        .target(name: "Commands", dependencies: [argumentParser]),
         .executableTarget(
             name: "tidegate",
             dependencies: values + [
-                "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", argumentParser,
+                "Studies", "InferenceCore", "Calibration", "Formats", "Store", "Reporting", "Commands", argumentParser,
             ]),
 
         // The live plane: sockets and clocks. An executable of its own, so that what only simulates builds without NIO.
@@ -110,7 +112,9 @@ let package = Package(
             ] + server),
         .executableTarget(
             name: "tidegate-live",
-            dependencies: values + ["Live", "InferenceCore", "Calibration", "Formats", argumentParser, unixSignals]),
+            dependencies: values + [
+                "Live", "InferenceCore", "Calibration", "Formats", "Commands", argumentParser, unixSignals,
+            ]),
 
         // The event kernel on its own, for counts that repeat: Scripts/bench simulate.
         .executableTarget(name: "KernelBench", dependencies: values, path: "Tests/KernelBench"),

@@ -39,3 +39,5 @@ int clinux_is_byte_held(int descriptor, long offset) {
 int clinux_hold_byte(int descriptor, long offset) { return (void)descriptor, (void)offset, -1; }
 int clinux_is_byte_held(int descriptor, long offset) { return (void)descriptor, (void)offset, -1; }
 #endif
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -31,7 +31,7 @@ public struct ControlLoop: Sendable {
     }
 
     /// All that it remembers beside what it saw: enough to go on in another process.
-    public struct Memory: Sendable, Codable {
+    public struct Memory: Hashable, Sendable, Codable {
         var policy: ParameterValue
         var guards: Guards.Memory
         var generation: Int

@@ -4,7 +4,7 @@ import Units
 /// The first line of a journal: what made the decisions, in full, so that they can be made again from the file alone.
 ///
 /// The policy's parameters hold the engine models it plans with; bounds stand in each observation. A journal begins with
-/// a policy that remembers nothing, so no memory is kept: a controller that starts again goes on with its journal.
+/// a policy that remembers nothing, unless it goes on after another: then its header has what that one left.
 public struct JournalHeader: Hashable, Sendable, Codable {
     public static let format = "tidegate journal 1"
 
@@ -13,6 +13,8 @@ public struct JournalHeader: Hashable, Sendable, Codable {
     public var origin: String
     public var policy: PolicyFile
     public var limits: GuardLimits
+    /// Where the journal before this one ended; `nil` in a first one.
+    public var continuation: JournalContinuation?
     /// SHA-256 of the canonical JSON of everything else, with this field empty.
     public var hash: String
 
@@ -26,6 +28,16 @@ public struct JournalHeader: Hashable, Sendable, Codable {
         hash = try contentHash()
     }
 
+    /// The header of the journal that goes on after this one.
+    ///
+    /// - Throws: `EncodingError` when what is remembered is not finite.
+    public func followed(after end: JournalContinuation, origin: String) throws -> JournalHeader {
+        var header = self
+        (header.origin, header.continuation) = (origin, end)
+        header.hash = try header.contentHash()
+        return header
+    }
+
     /// Whether the hash is that of the contents.
     public var isIntact: Bool { hash == (try? contentHash()) }
 
@@ -36,6 +48,19 @@ public struct JournalHeader: Hashable, Sendable, Codable {
         var copy = self
         copy.hash = ""
         return try ParameterValue(encoding: copy).digest.hexadecimal
+    }
+}
+
+/// The end of a journal, for the one that goes on after it: so that each can be played again without those before it.
+public struct JournalContinuation: Hashable, Sendable, Codable {
+    /// Of the last line, and of its tick.
+    public var hash: String
+    public var time: Instant
+    /// What policy and guards remembered after it.
+    public var memory: ControlLoop.Memory
+
+    public init(hash: String, time: Instant, memory: ControlLoop.Memory) {
+        (self.hash, self.time, self.memory) = (hash, time, memory)
     }
 }
 

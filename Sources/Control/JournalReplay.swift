@@ -67,6 +67,13 @@ public struct JournalReplay: Sendable {
             observer: Observer(pools: [], window: .seconds(1), staleness: .seconds(1)), policy: policy,
             limits: header.limits)
         writer = JournalWriter(header)
+        guard let before = header.continuation else { return }
+        guard times.contains(before.time) else { throw .implausible("time \(before.time)") }
+        if let problem = (try? ParameterValue(encoding: before.memory))?.implausibility {
+            throw .implausible("what was remembered before: \(problem)")
+        }
+        try resume(before.memory)
+        last = before.time
     }
 
     /// A replay that goes on behind `line`, without those before it.
@@ -80,11 +87,7 @@ public struct JournalReplay: Sendable {
     ) throws(JournalFault) {
         try self.init(header, text: text)
         guard line.isIntact else { throw .changed }
-        do {
-            loop.resume(memory, with: try PolicyCatalog.policy(from: header.policy, memory: memory.policy))
-        } catch {
-            throw .policy(error)
-        }
+        try resume(memory)
         let digest = (try? ParameterValue(encoding: loop.policy.memory).digest.hexadecimal) ?? ""
         guard digest == line.memoryDigest else {
             throw .differs("memoryDigest is another", recorded: line.memoryDigest, replayed: digest)
@@ -94,6 +97,23 @@ public struct JournalReplay: Sendable {
     }
 
     public var header: JournalHeader { writer.header }
+
+    /// Of the last line.
+    public var hash: String { writer.previous }
+
+    private mutating func resume(_ memory: ControlLoop.Memory) throws(JournalFault) {
+        do {
+            loop.resume(memory, with: try PolicyCatalog.policy(from: header.policy, memory: memory.policy))
+        } catch {
+            throw .policy(error)
+        }
+    }
+
+    /// Where the lines so far end; `nil` when there is none, or when what is remembered is not finite.
+    public var end: JournalContinuation? {
+        guard let last, let memory = try? loop.memory else { return nil }
+        return JournalContinuation(hash: writer.previous, time: last, memory: memory)
+    }
 
     /// Checks the next line and plays its tick.
     ///

@@ -22,3 +22,22 @@ struct BatchedSequence: Sendable {
         self.priority = priority
     }
 }
+
+/// The sequences of the running batch in order of admission: a list through the sequences themselves.
+struct RunningList: Sendable {
+    private(set) var first = BatchedSequence.none
+    private(set) var last = BatchedSequence.none
+
+    mutating func append(_ slot: SequenceSlot, in sequences: inout [BatchedSequence]) {
+        sequences[slot].previous = last
+        sequences[slot].next = BatchedSequence.none
+        if last == BatchedSequence.none { first = slot } else { sequences[last].next = slot }
+        last = slot
+    }
+
+    mutating func remove(_ slot: SequenceSlot, in sequences: inout [BatchedSequence]) {
+        let (previous, next) = (sequences[slot].previous, sequences[slot].next)
+        if previous == BatchedSequence.none { first = next } else { sequences[previous].next = next }
+        if next == BatchedSequence.none { last = previous } else { sequences[next].previous = previous }
+    }
+}

@@ -1,4 +1,3 @@
-import Collections
 import EngineModel
 import FleetModel
 
@@ -20,8 +19,7 @@ public typealias SequenceSlot = Int
 ///     batcher.advance(steps: 1)                // the step has run
 ///     for slot in batcher.completedPrefills { … }   // each has its next token; so has every decoding sequence
 ///
-/// A decode step costs O(1) however large the batch: all decoding sequences advance together, so a step counter, the
-/// sum of contexts and a count of sequences per residue of the context modulo the block size say everything.
+/// A decode step costs O(1) however large the batch: all decoding sequences advance together (`DecodingBatch`).
 public struct Batcher: Sendable {
     public let configuration: BatcherConfiguration
 
@@ -42,23 +40,16 @@ public struct Batcher: Sendable {
 
     private var sequences: [BatchedSequence] = []
     private var freeSlots: [SequenceSlot] = []
-    /// Ends of the running list, in order of admission.
-    private var head = BatchedSequence.none
-    private var tail = BatchedSequence.none
-    private var lanes: [Lane] = []
-    /// The prompt that is partly computed. There is at most one, and it is the tail: what stopped it was the budget,
+    private var running = RunningList()
+    private var lanes = WaitingLanes()
+    /// The prompt that is partly computed. There is at most one, and it is the last: what stopped it was the budget,
     /// so nothing was admitted behind it.
     private var partial: SequenceSlot = BatchedSequence.none
     private var partialChunk = 0
     /// The prompt that was open when the step was planned. Where the step ends it, budget may be left to open another.
     private var continued: SequenceSlot = BatchedSequence.none
 
-    private var decodeCount = 0
-    private var decodeContext: Int64 = 0
-    /// Decoding sequences by (context − stepCount) mod blockSize, which stays the same while they decode.
-    private var residues: [Int]
-    /// Which of them take a block in the next step: −stepCount mod blockSize.
-    private var turn = 0
+    private var decoding: DecodingBatch
     /// Whether the planned steps give their whole budget to the open prompt, again and again.
     private var isBudgetTaken = false
     /// Steps planned and not yet advanced.
@@ -80,7 +71,7 @@ public struct Batcher: Sendable {
         self.configuration = configuration
         knowsBlocks = configuration.prefixCaching || numbered
         freeBlocks = configuration.totalBlocks
-        residues = Array(repeating: 0, count: configuration.blockSize)
+        decoding = DecodingBatch(blockSize: configuration.blockSize)
         if numbered {
             pools = [BlockPool(blockSize: configuration.blockSize, blocks: configuration.totalBlocks)]
         } else if configuration.prefixCaching {
@@ -132,7 +123,7 @@ public struct Batcher: Sendable {
             slot = sequences.count
             sequences.append(sequence)
         }
-        lanes[lane(for: priority)].queue.append(slot)
+        lanes.append(slot, priority: priority)
         waitingCount += 1
         return slot
     }
@@ -165,7 +156,7 @@ public struct Batcher: Sendable {
     public mutating func retire(_ slot: SequenceSlot) {
         precondition(planned == 0 && isDecoding(slot), "sequence \(slot) has no steps to end")
         let context = context(of: slot)
-        leaveDecoding(slot, context: context)
+        decoding.leave(context: context, step: stepCount)
         sequences[slot].state = .retired
         sequences[slot].computed = context
         sequences[slot].target = context
@@ -245,13 +236,13 @@ public struct Batcher: Sendable {
         if !admitted.isEmpty { admitted.removeAll(keepingCapacity: true) }
 
         if knowsBlocks { settleDepartures() }
-        while residues[turn] > freeBlocks { preemptLast() }
-        freeBlocks -= residues[turn]
+        while decoding.nextBlocks > freeBlocks { preemptLast() }
+        freeBlocks -= decoding.nextBlocks
         if !pools.isEmpty { takeNextBlocks() }
 
-        var features = StepFeatures(decodeSequences: Int64(decodeCount), decodeContext: decodeContext)
+        var features = StepFeatures(decodeSequences: Int64(decoding.count), decodeContext: decoding.context)
         if !lengths.isEmpty { features.decodeSkew = skew() }
-        var budget = configuration.maxBatchedTokens - decodeCount
+        var budget = configuration.maxBatchedTokens - decoding.count
         let wholeBudget = budget
         partialChunk = 0
         if partial != BatchedSequence.none {
@@ -266,7 +257,7 @@ public struct Batcher: Sendable {
         if preempted.isEmpty { admit(within: &budget, into: &features) }
 
         isBudgetTaken = partial != BatchedSequence.none && partialChunk == wholeBudget
-        if features.isDecodeOnly && decodeCount == 0 { return StepPlan(features: features, equalSteps: 0) }
+        if features.isDecodeOnly && decoding.count == 0 { return StepPlan(features: features, equalSteps: 0) }
         // After a preemption the next step may admit, so this one is not repeated.
         planned = preempted.isEmpty && pools.isEmpty ? 1 + stepsLike(features, limit: limit - 1) : 1
         return StepPlan(features: features, equalSteps: planned)
@@ -283,11 +274,9 @@ public struct Batcher: Sendable {
         if !completedPrefills.isEmpty { completedPrefills.removeAll(keepingCapacity: true) }
         // The first step's blocks were taken when it was planned.
         let last = stepCount + steps - (continuing ? 0 : 1)
-        if last > stepCount { freeBlocks -= blocksNeeded(inStepsAfterNext: last - stepCount) }
+        if last > stepCount { freeBlocks -= decoding.blocksNeeded(inStepsAfterNext: last - stepCount) }
         stepCount += steps
-        turn = Int((Int64(turn) - steps) % Int64(configuration.blockSize))
-        if turn < 0 { turn += configuration.blockSize }
-        decodeContext += Int64(decodeCount) * steps
+        decoding.advance(steps: steps)
         planned = continuing ? planned - steps : 0
         if !continuing { isBudgetTaken = false }
         if continued != BatchedSequence.none || !admitted.isEmpty { finishChunks(steps: Int(steps)) }
@@ -303,7 +292,7 @@ public struct Batcher: Sendable {
         _ body: (_ slot: SequenceSlot, _ start: Int, _ count: Int, _ producesToken: Bool) throws -> Void
     ) rethrows {
         precondition(planned > 0, "no step is planned")
-        var slot = head
+        var slot = running.first
         while slot != BatchedSequence.none {
             let sequence = sequences[slot]
             if sequence.state == .decoding {
@@ -324,14 +313,16 @@ public struct Batcher: Sendable {
             let target = sequences[slot].promptTokens + sequences[slot].generated
             let blocks = configuration.blocks(for: target)
             guard let found = takeBlocks(blocks, for: slot, tokens: target) else { return }
-            removeFirstWaiting()
+            lanes.removeFirst()
+            waitingCount -= 1
             let tokens = min(target - found, budget)
             budget -= tokens
             features.addChunk(tokens: Int64(tokens), context: Int64(found))
             sequences[slot].state = .prefilling
             sequences[slot].computed = found
             sequences[slot].target = target
-            appendToRunning(slot)
+            running.append(slot, in: &sequences)
+            runningCount += 1
             admitted.append(slot)
             if found + tokens < target {
                 partial = slot
@@ -367,7 +358,7 @@ public struct Batcher: Sendable {
             let sequence = sequences[partial]
             steps = min(steps, Int64((sequence.target - sequence.computed) / partialChunk - 1))
         }
-        return decodeCount == 0 ? steps : stepsUntilBlocksRunOut(limit: steps)
+        return decoding.count == 0 ? steps : decoding.stepsUntilBlocksRunOut(free: freeBlocks, limit: steps)
     }
 
     private mutating func finishChunks(steps: Int) {
@@ -384,59 +375,21 @@ public struct Batcher: Sendable {
         if partial == slot { partial = BatchedSequence.none }
         sequences[slot].state = .decoding
         sequences[slot].joinedStep = stepCount
-        decodeCount += 1
-        decodeContext += Int64(sequences[slot].target)
+        decoding.join(context: sequences[slot].target, step: stepCount)
         if !lengths.isEmpty { lengths[0].insert(slot, of: sequences, running: runningCount) }
-        residues[residue(context: sequences[slot].target, step: stepCount)] += 1
         completedPrefills.append(slot)
     }
 
     // MARK: - Blocks
-
-    private func residue(context: Int, step: Int64) -> Int {
-        let size = Int64(configuration.blockSize)
-        let rest = (Int64(context) - step) % size
-        return Int(rest < 0 ? rest + size : rest)
-    }
-
-    /// Blocks that the decoding sequences take in the `steps` steps after the next one. One takes a block when its
-    /// context is a whole number of blocks, so in any `blockSize` steps each takes one.
-    private func blocksNeeded(inStepsAfterNext steps: Int64) -> Int {
-        let (cycles, rest) = Int(steps).quotientAndRemainder(dividingBy: configuration.blockSize)
-        var blocks = cycles * decodeCount
-        var index = turn
-        for _ in 0..<rest {
-            index = index == 0 ? configuration.blockSize - 1 : index - 1
-            blocks += residues[index]
-        }
-        return blocks
-    }
-
-    /// Steps after the planned one for which the free blocks suffice, up to `limit`.
-    private func stepsUntilBlocksRunOut(limit: Int64) -> Int64 {
-        let size = configuration.blockSize
-        let cycles = freeBlocks / decodeCount
-        guard Int64(cycles * size) < limit else { return limit }
-        var left = freeBlocks - cycles * decodeCount
-        var steps = Int64(cycles * size)
-        var index = turn
-        for _ in 0..<size {
-            index = index == 0 ? size - 1 : index - 1
-            guard steps < limit, residues[index] <= left else { break }
-            left -= residues[index]
-            steps += 1
-        }
-        return steps
-    }
 
     /// Takes the blocks of the running sequence of lowest priority, of those the one admitted last, and sends it to the
     /// front of its lane.
     private mutating func preemptLast() {
         precondition(runningCount > 1, "a sequence alone outgrew \(configuration.totalBlocks) blocks")
         // What has all its tokens is not computed again.
-        var victim = tail
+        var victim = running.last
         while sequences[victim].state == .retired { victim = sequences[victim].previous }
-        if lanes.count > 1 {
+        if lanes.haveSeveralPriorities {
             var slot = sequences[victim].previous
             while slot != BatchedSequence.none {
                 if sequences[slot].state != .retired, sequences[slot].priority > sequences[victim].priority {
@@ -451,27 +404,19 @@ public struct Batcher: Sendable {
         sequences[victim].generated = generated
         sequences[victim].computed = 0
         sequences[victim].state = .waiting
-        lanes[lane(for: sequences[victim].priority)].queue.prepend(victim)
+        lanes.prepend(victim, priority: sequences[victim].priority)
         waitingCount += 1
         preempted.append(victim)
     }
 
     // MARK: - Lists
 
-    private mutating func appendToRunning(_ slot: SequenceSlot) {
-        sequences[slot].previous = tail
-        sequences[slot].next = BatchedSequence.none
-        if tail == BatchedSequence.none { head = slot } else { sequences[tail].next = slot }
-        tail = slot
-        runningCount += 1
-    }
-
     private mutating func removeFromRunning(_ slot: SequenceSlot) {
         let sequence = sequences[slot]
         switch sequence.state {
         case .decoding:
             let context = context(of: slot)
-            leaveDecoding(slot, context: context)
+            decoding.leave(context: context, step: stepCount)
             giveBack(configuration.blocks(for: context), of: slot, computed: context)
         case .retired:
             giveBack(configuration.blocks(for: sequence.computed), of: slot, computed: sequence.computed)
@@ -481,29 +426,14 @@ public struct Batcher: Sendable {
         case .waiting, .cancelled, .free:
             preconditionFailure("sequence \(slot) is not running")
         }
-        if sequence.previous == BatchedSequence.none {
-            head = sequence.next
-        } else {
-            sequences[sequence.previous].next = sequence.next
-        }
-        if sequence.next == BatchedSequence.none {
-            tail = sequence.previous
-        } else {
-            sequences[sequence.next].previous = sequence.previous
-        }
+        running.remove(slot, in: &sequences)
         runningCount -= 1
-    }
-
-    private mutating func leaveDecoding(_ slot: SequenceSlot, context: Int) {
-        decodeCount -= 1
-        decodeContext -= Int64(context)
-        residues[residue(context: context, step: stepCount)] -= 1
     }
 
     /// KV tokens by which the decoding sequences fall short of a batch in which all are as long as the longest.
     private mutating func skew() -> Int64 {
         guard let longest = lengths[0].longest(of: sequences) else { return 0 }
-        return Int64(decodeCount) * (longest + stepCount) - decodeContext
+        return Int64(decoding.count) * (longest + stepCount) - decoding.context
     }
 
     private mutating func giveBack(_ blocks: Int, of slot: SequenceSlot, computed tokens: Int) {
@@ -537,7 +467,7 @@ public struct Batcher: Sendable {
 
     /// Gives each decoding sequence whose blocks are full its next one: those that were taken by count.
     private mutating func takeNextBlocks() {
-        var slot = head
+        var slot = running.first
         while slot != BatchedSequence.none {
             if sequences[slot].state == .decoding, context(of: slot) % configuration.blockSize == 0 {
                 pools[0].take(for: slot)
@@ -552,38 +482,8 @@ public struct Batcher: Sendable {
         freeSlots.append(slot)
     }
 
-    private mutating func lane(for priority: Int) -> Int {
-        if let index = lanes.firstIndex(where: { $0.priority >= priority }) {
-            if lanes[index].priority == priority { return index }
-            lanes.insert(Lane(priority: priority), at: index)
-            return index
-        }
-        lanes.append(Lane(priority: priority))
-        return lanes.count - 1
-    }
-
-    /// The waiting sequence that is served next. Cancelled ones before it are recycled on the way.
+    /// The waiting sequence that is served next.
     private mutating func firstWaiting() -> SequenceSlot? {
-        guard waitingCount > 0 else { return nil }
-        for index in lanes.indices {
-            while let slot = lanes[index].queue.first {
-                if sequences[slot].state == .waiting { return slot }
-                lanes[index].queue.removeFirst()
-                recycle(slot)
-            }
-        }
-        preconditionFailure("\(waitingCount) waiting sequences are in no lane")
+        waitingCount > 0 ? lanes.first(of: &sequences, free: &freeSlots) : nil
     }
-
-    private mutating func removeFirstWaiting() {
-        let index = lanes.firstIndex { !$0.queue.isEmpty }!
-        lanes[index].queue.removeFirst()
-        waitingCount -= 1
-    }
-}
-
-/// One priority's waiting sequences, in order.
-private struct Lane: Sendable {
-    var priority: Int
-    var queue = Deque<SequenceSlot>()
 }

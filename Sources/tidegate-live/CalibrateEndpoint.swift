@@ -1,5 +1,6 @@
 import ArgumentParser
 import Calibration
+import Commands
 import EngineModel
 import Formats
 import Foundation
@@ -55,12 +56,11 @@ struct CalibrateEndpoint: AsyncParsableCommand {
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         let progress = LoadProgress(isQuiet: quiet)
-        let server: LoadTarget
-        do { server = try LoadTarget(target) } catch { throw ValidationError(error.description) }
+        let server = try asUsage { () throws(LoadError) in try LoadTarget(target) }
         let file = URL(filePath: output)
         let folder = file.deletingLastPathComponent().path
         try progress.telling { try AtomicOutput.check([file.lastPathComponent], in: folder) }
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let calibration = try await progress.tellingAll { try await calibrate(server, progress) }
         progress.finish()
         let text = try EngineProfileFile.text(of: calibration.profile)
@@ -70,18 +70,18 @@ struct CalibrateEndpoint: AsyncParsableCommand {
     }
 
     private func calibrate(_ server: LoadTarget, _ progress: LoadProgress) async throws -> EndpointCalibration {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let inquiry = try EndpointInquiry(server, fields: try sending.fields(), on: group)
-        let (spawned, coldStart) = try await start.begin(server, inquiry, sending, group, progress)
-        let result: Swift.Result<EndpointCalibration, any Error>
-        do {
-            result = .success(try await calibrate(server, inquiry, coldStart, group, progress))
-        } catch {
-            result = .failure(error)
+        try await withOneThread { group in
+            let inquiry = try EndpointInquiry(server, fields: try sending.fields(), on: group)
+            let (spawned, coldStart) = try await start.begin(server, inquiry, sending, group, progress)
+            let result: Swift.Result<EndpointCalibration, any Error>
+            do {
+                result = .success(try await calibrate(server, inquiry, coldStart, group, progress))
+            } catch {
+                result = .failure(error)
+            }
+            await spawned?.stop()
+            return try result.get()
         }
-        await spawned?.stop()
-        try await group.shutdownGracefully()
-        return try result.get()
     }
 
     private func calibrate(
@@ -159,14 +159,7 @@ struct EndpointSendingArguments: ParsableArguments {
 
     var limit: TimeSpan { TimeSpan(timeout)! }
 
-    func fields() throws -> [HeaderField] {
-        try header.map { text in
-            guard let field = HeaderField(text) else {
-                throw ValidationError("--header '\(text)' is not written as 'Name: value'")
-            }
-            return field
-        }
-    }
+    func fields() throws -> [HeaderField] { try HeaderField.fields(header) }
 
     func meter(
         _ server: LoadTarget, on group: MultiThreadedEventLoopGroup, _ progress: LoadProgress

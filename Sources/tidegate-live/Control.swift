@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
@@ -66,7 +67,7 @@ struct ControlRun: AsyncParsableCommand {
         for diagnostic in reading.diagnostics { output.alert("\(diagnostic)") }
         guard let read = reading.configuration else { throw ExitCode(ofReading: config) }
         let made = try made(policy: read, output)
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         do {
             try await serve(read, policy: made, output)
         } catch let error as OutputError {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Live
 
 /// `tidegate init-ca`: certificates for development.

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
-import NIOPosix
 import Simulation
 import Units
 
@@ -47,38 +47,15 @@ struct Load: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let progress = LoadProgress(isQuiet: quiet)
         let played = try progress.telling { try ScenarioFile.read(scenario) }
-        let traffic = try asUsage { () throws(LoadError) in try selection.traffic(of: played) }
-        if let asked = selection.limit, asked > traffic.duration {
-            progress.say("the scenario's traffic ends after \(traffic.duration), not \(asked)")
+        let load = try LoadSetup(played, target: target, selection, sending)
+        if let asked = selection.limit, asked > load.traffic.duration {
+            progress.say("the scenario's traffic ends after \(load.traffic.duration), not \(asked)")
         }
-        let server = try asUsage { () throws(LoadError) in try LoadTarget(target) }
-        let limits = try asUsage { () throws(LoadError) in try sending.limits(traffic) }
         if let output { try progress.telling { try AtomicOutput.check(["requests.csv", "summary.json"], in: output) } }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let style = try await progress.tellingAll {
-            try await TargetProbe(server, on: group).style(
-                try sending.style(), prompts: sending.prompts,
-                priority: traffic.classes.map(\.priority).max { abs($0) < abs($1) } ?? 0, remark: progress.say)
+        let (run, result) = try await load.play(progress) { run in
+            run.requestsPath = output.map { "\($0)/requests.csv" }
         }
-        var run = LoadRun(traffic: traffic, target: server, style: style, limits: limits)
-        run.requestsPath = output.map { "\($0)/requests.csv" }
-        run.isUrgent = !sending.ordinaryPriority
-
-        Interrupt.catchFirst()
-        let result = try await progress.tellingAll {
-            try await run.play(on: group) { standing in
-                progress.show(standing, of: traffic.duration)
-                return !Interrupt.isRaised
-            }
-        }
-        progress.finish()
-        try await group.shutdownGracefully()
         try report(LoadSummary(result, of: run, version: Version.current), progress)
-    }
-
-    /// What is wrong with an argument, as the command line tells it.
-    private func asUsage<Value>(_ work: () throws(LoadError) -> Value) throws -> Value {
-        do { return try work() } catch { throw ValidationError(error.description) }
     }
 
     private func report(_ summary: LoadSummary, _ progress: LoadProgress) throws {
@@ -166,12 +143,7 @@ struct SendingArguments: ParsableArguments {
         style.api = api
         style.ignoresEnd = ignoreEos
         style.writesPriority = priorityField
-        style.fields = try header.map { text in
-            guard let field = HeaderField(text) else {
-                throw ValidationError("--header '\(text)' is not written as 'Name: value'")
-            }
-            return field
-        }
+        style.fields = try HeaderField.fields(header)
         return style
     }
 

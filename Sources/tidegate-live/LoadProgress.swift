@@ -1,5 +1,6 @@
 import ArgumentParser
 import Calibration
+import Commands
 import Formats
 import Foundation
 import Live

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
@@ -12,13 +13,13 @@ struct Rehearse: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Play a scenario in real time on this machine and in simulation, and lay the two side by side.",
         discussion: """
-            Starts a gateway, a controller and a pool of worker processes, sends them the scenario's arrivals in real time,
-            lets the controller resize the pool by the scenario's policy, and bills the machines. Then the simulator plays
+            Starts a gateway, a controller and the pools of worker processes, sends them the scenario's arrivals in real time,
+            lets the controller resize the pools by the scenario's policy, and bills the machines. Then the simulator plays
             the same arrivals twice: with the live run's resizes (does the simulated fleet serve as the real one did?) and
             left to itself (does its controller resize as the real one did?).
 
             The worlds agree when TTFT and ITL are within 3 % in the mean (8 % with --executor core) and 10 % at p99, the
-            bill within 1 %, and every resize is the same, in the same order, within one tick.
+            bill within 1 %, and every resize of a pool is the same, in the same order, within one tick.
 
             EXAMPLES
               tidegate rehearse laptop-burst --for 2m
@@ -63,9 +64,10 @@ struct Rehearse: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let progress = LoadProgress(isQuiet: quiet)
         var scenario = try progress.telling { try fleet.read() }
-        guard scenario.pools.count == 1 else {
+        guard scenario.pools.count == 1 || fleet.executor == .emulated else {
             let names = scenario.pools.map(\.id.name).joined(separator: ", ")
-            throw ValidationError("a rehearsal plays one pool: choose with --pool: \(names)")
+            throw ValidationError(
+                "--executor core computes one model, so it plays one pool: choose with --pool: \(names)")
         }
         if let span = duration.flatMap({ TimeSpan($0) }) {
             if span > scenario.duration { progress.say("the scenario's traffic ends after \(scenario.duration)") }
@@ -78,11 +80,13 @@ struct Rehearse: AsyncParsableCommand {
             program: FleetArguments.program, folder: folder,
             origin: "tidegate rehearse \(scenario.name) --policy \(choice.label) --for \(scenario.duration)")
         (options.executor, options.stepFactor, options.version) = (fleet.workers, stepFactor, Version.current)
+        // What is kept of a rehearsal is one file, though midnight comes.
+        options.hasDailyJournals = false
         var rehearsal = RehearsalRun(scenario: scenario, policy: choice, options: options)
         if fleet.executor == .core { rehearsal.meanTolerance = 0.08 }
         rehearsal.requestsPath = output.map { "\($0)/requests.csv" }
 
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let result = try await play(rehearsal, progress)
         let file = try PolicyFile(scenario.policy(choice))
         let report = RehearsalReport(
@@ -100,7 +104,7 @@ struct Rehearse: AsyncParsableCommand {
     private func play(_ rehearsal: RehearsalRun, _ progress: LoadProgress) async throws -> Rehearsal {
         let loadGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        progress.say("starting \(rehearsal.scenario.pools[0].initialReplicas) workers")
+        progress.say("starting \(rehearsal.scenario.pools.reduce(0) { $0 + $1.initialReplicas }) workers")
         let duration = rehearsal.scenario.duration
         do {
             let result = try await rehearsal.play(loadOn: loadGroup, group: group) { standing in

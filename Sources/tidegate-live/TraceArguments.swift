@@ -8,7 +8,12 @@ enum TraceArguments {
         do throws(LoadError) {
             return try LoadTarget(text)
         } catch {
-            throw ValidationError("--traces \(error)")
+            let isTLS = text.hasPrefix("https://")
+            throw ValidationError(
+                """
+                --traces '\(text)' is no collector's address\(isTLS ? ": spans are sent without TLS" : "")
+                    give one such as http://127.0.0.1:4318\(isTLS ? ", of a collector beside this process that sends them on" : "")
+                """)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Live
@@ -72,7 +73,7 @@ struct Up: AsyncParsableCommand {
         options.status = ListenAddress(host: "127.0.0.1", port: statusPort)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let local = LocalFleet(scenario, policy: try scenario.policy(choice), options: options, group: group)
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT, SIGTERM)
         let limit = duration.flatMap { TimeSpan($0) }
         do {
             try await local.run { [options] running in

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Calibration
+import Commands
 import EngineModel
 import Formats
 import Foundation
 import Live
-import NIOPosix
 import Simulation
 import Units
 
@@ -54,41 +54,19 @@ struct Validate: AsyncParsableCommand {
         }
         let engine = try progress.telling { try EngineProfileFile.read(path: profile) }
         let played = try progress.telling { try ScenarioFile.read(scenario) }
-        let (traffic, server, limits): (LoadTraffic, LoadTarget, LoadLimits)
-        do throws(LoadError) {
-            traffic = try selection.traffic(of: played)
-            server = try LoadTarget(target)
-            limits = try sending.limits(traffic)
-        } catch {
-            throw ValidationError(error.description)
-        }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let style = try await progress.tellingAll {
-            try await TargetProbe(server, on: group).style(
-                try sending.style(), prompts: sending.prompts, priority: 0, remark: progress.say)
-        }
-        var run = LoadRun(traffic: traffic, target: server, style: style, limits: limits)
-        run.keepsRequests = true
-        run.isUrgent = !sending.ordinaryPriority
-        Interrupt.catchFirst()
-        let result = try await progress.tellingAll {
-            try await run.play(on: group) { standing in
-                progress.show(standing, of: traffic.duration)
-                return !Interrupt.isRaised
-            }
-        }
-        progress.finish()
-        try await group.shutdownGracefully()
+        let load = try LoadSetup(played, target: target, selection, sending)
+        let (run, result) = try await load.play(progress) { $0.keepsRequests = true }
         guard result.stoppedAt == nil else { throw ExitCode.interrupted }
-        let answers = try progress.telling { try result.timedAnswers(of: server) }
+        let answers = try progress.telling { try result.timedAnswers(of: load.server) }
         guard answers.contains(where: { $0.outputTokens > 1 }) else {
-            progress.alert("\(server): error: it completed no request of two tokens or more: nothing can be compared")
+            progress.alert(
+                "\(load.server): error: it completed no request of two tokens or more: nothing can be compared")
             throw ExitCode.unavailable
         }
         var measured = MeasuredRun(
             engine: scheduler(of: engine), answers: answers,
-            name: "\(server), scenario \(traffic.name)")
-        measured.assumptions = assumptions(engine, played, model: style.model)
+            name: "\(load.server), scenario \(load.traffic.name)")
+        measured.assumptions = assumptions(engine, played, model: run.style.model)
         if result.tally.offered > answers.count {
             progress.alert(
                 "WARNING: \(result.tally.offered - answers.count) of \(result.tally.offered) requests did not complete: "

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import EngineModel
 import Formats
 import Foundation
@@ -46,6 +47,7 @@ struct Worker: AsyncParsableCommand {
         let (loop, served) = try model.load(scheduler: scheduler, output: output)
         var configuration = try server.configuration()
         configuration.tls = try tls.material(as: .worker, output: output)
+        if server.endWithInput { WorkerProcess.drainWithInput() }
         let process = try WorkerProcess(
             loop: loop, model: served, configuration: configuration, drainDeadline: server.deadline(),
             output: output)
@@ -245,6 +247,8 @@ struct ServerArguments: ParsableArguments {
             "An OpenTelemetry collector to send the spans of sampled requests to, such as http://127.0.0.1:4318.",
             valueName: "URL"))
     var traces: String?
+    @Flag(help: "Drain when standard input ends, too: whoever started the worker, and holds its other end, is gone.")
+    var endWithInput = false
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port), not 0 to 65535") }

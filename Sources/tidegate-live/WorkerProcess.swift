@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 import Live
 import Units
@@ -53,6 +54,20 @@ struct WorkerProcess {
         }
         // Only a drain ends the server.
         return await codes.first { _ in true } ?? .success
+    }
+
+    /// Has the process told to drain, as by SIGTERM, when its standard input ends.
+    static func drainWithInput() {
+        let thread = Thread {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(STDIN_FILENO, &byte, 1)
+                guard count > 0 || (count < 0 && errno == EINTR) else { break }
+            }
+            kill(getpid(), SIGTERM)
+        }
+        thread.name = "input"
+        thread.start()
     }
 
     private func drain() async -> ExitCode {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Calibration
+import Commands
 import EngineModel
 import Formats
 import Foundation

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import EngineModel
 import FleetModel
 import Formats

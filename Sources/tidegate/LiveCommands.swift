@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Foundation
 
 /// `tidegate worker`: handed to the executable of the live plane, which has the network's libraries.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 import Foundation
 import Reporting
@@ -141,7 +142,7 @@ extension Scenario {
 extension Console {
     /// Plays runs, which the user may interrupt.
     func playing<Value>(_ play: () async throws -> Value) async throws -> Value {
-        Interrupt.catchFirst()
+        Interrupt.catchFirst(SIGINT)
         defer { Interrupt.release() }
         do {
             return try await tellingOfTraces(play)

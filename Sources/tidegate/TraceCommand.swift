@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Formats
 
 /// `tidegate trace`: what a trace file holds.

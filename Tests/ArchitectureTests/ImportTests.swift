@@ -35,6 +35,7 @@ private let allowed: [String: Set<String>] = {
         "Calibration": formats.subtracting(["CZlib", "CYaml"]).union(["InferenceCore", "Formats"]),
         "Store": studies.union(["GRDB"]),
         "Reporting": studies.union(["Studies", "Formats"]),
+        "Commands": ["ArgumentParser", "Synchronization"],
         "Live": formats.subtracting(["CYaml", "CZlib"]).union([
             "InferenceCore", "Calibration", "Formats", "Reporting", "Store", "CLinux", "Dispatch",
         ]).union(network),
@@ -43,7 +44,7 @@ private let allowed: [String: Set<String>] = {
 
 /// Targets that may use Foundation: what lies above the simulated world, and the core, which reads files.
 private let mayUseFoundation: Set = [
-    "InferenceCore", "Calibration", "Formats", "Store", "Reporting", "Live", "tidegate", "tidegate-live",
+    "InferenceCore", "Calibration", "Formats", "Store", "Reporting", "Live", "Commands", "tidegate", "tidegate-live",
 ]
 
 /// They wire everything, so the table does not name them. What only simulates must not link the network's libraries.

@@ -166,6 +166,19 @@ import Units
         #expect(!period.hasOutput)
     }
 
+    @Test func `verify takes a folder of state, whose journals must follow one another`() throws {
+        let period = try RecordedPeriod()
+        func verify(_ path: String) throws -> (text: String, code: Int32) { try Program.run(["verify", path]) }
+        let whole = try verify(period.folder)
+        #expect(whole.code == 0 && whole.text.contains("\(period.folder): verified: 72 ticks in 1 file\n"), "\(whole)")
+        // Put aside under a number, it is before the other, which does not go on after it.
+        try FileManager.default.copyItem(atPath: period.journal, toPath: period.folder + "/journal.1.jsonl")
+        let twice = try verify(period.folder)
+        #expect(twice.code == 65 && twice.text.contains("/journal.jsonl:1: error: the chain is broken"), "\(twice)")
+        let none = try verify(period.folder + "/pools")
+        #expect(none.code == 66 && none.text.contains("there is no journal.jsonl in this folder"), "\(none)")
+    }
+
     @Test func `records that are missing, broken or of another scenario are errors that say so`() throws {
         let period = try RecordedPeriod()
         func expect(_ code: Int32, _ words: String, _ arguments: String..., scenario: String = "laptop-burst") throws {

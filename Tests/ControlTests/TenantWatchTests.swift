@@ -1,4 +1,5 @@
 import FleetModel
+import Foundation
 import Randomness
 import Testing
 import Units
@@ -131,6 +132,39 @@ struct TenantWatchTests {
         played.play(115) { _ in ["a": 10] }
         #expect(played.watch.abuses.isEmpty)
         #expect(abs(played.signals.last!.arrivedRequests - 240) <= 10)
+    }
+
+    @Test("A watch goes on where another stopped: with everybody's usual, and with who is abusive")
+    func goesOn() throws {
+        var played = Played()
+        played.play(600) { _ in ["a": 10, "b": 10] }
+        played.play(60) { _ in ["a": 400, "b": 10] }
+        let before = played.watch.abuses
+        let memory = try JSONDecoder().decode(
+            TenantWatch.Memory.self, from: try JSONEncoder().encode(played.watch.memory))
+        played.watch = TenantWatch(pool: chat, rules: TenantWatchRules())
+        played.watch.resume(memory)
+        #expect(played.watch.abuses == before)
+        played.play(5) { _ in ["a": 400, "b": 10] }
+        played.play(60) { _ in ["a": 400, "b": 10] }
+        #expect(abs(played.signalled(60) - 240) <= 20)
+        #expect(played.watch.abuses.map(\.since) == before.map(\.since))
+        // Another's sudden traffic is told at once, without windows to learn from.
+        played.play(30) { _ in ["a": 10, "b": 400] }
+        #expect(played.watch.abuses.map(\.tenant) == ["a", "b"])
+        played.play(100) { _ in ["a": 10, "b": 10] }
+        #expect(played.watch.abuses.isEmpty)
+    }
+
+    @Test("An abuser of whom a gateway that has started again knows nothing is calm")
+    func forgotten() throws {
+        var played = Played()
+        played.play(600) { _ in ["a": 10] }
+        played.play(60) { _ in ["a": 400] }
+        var watch = TenantWatch(pool: chat, rules: TenantWatchRules())
+        watch.resume(played.watch.memory)
+        for second in stride(from: Int64(5), through: 70, by: 5) { watch.takeIn([], at: at(played.now + second)) }
+        #expect(watch.abuses.isEmpty)
     }
 
     @Test("The way back takes two calm windows; afterwards all of a tenant counts again")

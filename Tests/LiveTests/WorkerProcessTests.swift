@@ -17,6 +17,7 @@ struct WorkerProcessTests {
             let handle = FileHandle(forWritingAtPath: output)!
             process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
             process.arguments = ["worker", "--port", "0", "--json"] + arguments
+            process.environment = Reaper.environment
             process.standardOutput = handle
             process.standardError = handle
             process.standardInput = FileHandle.nullDevice
@@ -121,5 +122,8 @@ struct WorkerProcessTests {
         #expect(try await Self.run("--drain-deadline", "5").code == 64)
         #expect(try await Self.run("--max-num-seqs", "9", "--max-num-batched-tokens", "8").code == 64)
         #expect(try await Self.run("--port", "70000").code == 64)
+        let secure = try await Self.run("--model", "tiny", "--traces", "https://collector:4318")
+        #expect(secure.code == 64)
+        #expect(secure.errors.contains("spans are sent without TLS"), "\(secure.errors)")
     }
 }

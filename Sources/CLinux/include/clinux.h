@@ -20,4 +20,7 @@ int clinux_hold_byte(int descriptor, long offset);
 /// Whether another descriptor holds that byte: 1 or 0, or -1 when that cannot be told.
 int clinux_is_byte_held(int descriptor, long offset);
 
+/// A pipe whose ends no program has that is started later, unless it is given one: 0, or -1 with `errno`.
+int clinux_pipe(int ends[2]);
+
 #endif

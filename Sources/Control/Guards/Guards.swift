@@ -14,7 +14,7 @@ public struct Guards: Sendable {
     private var pools: [String: PoolMemory] = [:]
 
     /// What they remember between ticks.
-    struct Memory: Sendable, Codable {
+    struct Memory: Hashable, Sendable, Codable {
         fileprivate var start: Instant?
         fileprivate var pools: [String: PoolMemory]
     }
@@ -24,14 +24,14 @@ public struct Guards: Sendable {
         set { (start, pools) = (newValue.start, newValue.pools) }
     }
 
-    fileprivate struct PoolMemory: Sendable, Codable {
+    fileprivate struct PoolMemory: Hashable, Sendable, Codable {
         var sent: Sent
         var wanted = TrailingMaximum()
         var frozenUntil: Instant?
     }
 
     /// The level last sent, when, and under which generation.
-    fileprivate struct Sent: Sendable, Codable {
+    fileprivate struct Sent: Hashable, Sendable, Codable {
         var replicas: Int
         var generation: Int
         var at: Instant

@@ -24,7 +24,7 @@ public struct TenantCounters: Hashable, Sendable {
 }
 
 /// What is watched of a tenant.
-public enum TenantMeasure: Int, Hashable, Sendable, CaseIterable {
+public enum TenantMeasure: Int, Hashable, Sendable, Codable, CaseIterable {
     case requests, promptTokens, outputTokens
     /// Output tokens for each prompt token.
     case ratio

@@ -3,13 +3,14 @@ import Units
 /// One tenant's windows: what it usually brings, what it brings now, and how much of that scaling may know.
 struct TenantHistory {
     let tenant: String
-    private(set) var abuse: (measure: TenantMeasure, usual: Double, level: Double, since: Instant)?
+    private(set) var abuse: Abuse?
     /// Left out of the signal since the gateway started: requests, prompt tokens, output tokens.
     var withheld: SIMD4<Double> { settled + (counted - admitted) }
 
     /// By measure, of the last windows with traffic and without abuse.
     private var past: [[Double]] = []
-    private var raw: SIMD4<Double>
+    /// The counters at the last scrape; `nil` before the first.
+    private var raw: SIMD4<Double>?
     /// Of the window that runs, and the part of it that the signal has.
     private var counted = SIMD4<Double>.zero
     private var admitted = SIMD4<Double>.zero
@@ -18,24 +19,55 @@ struct TenantHistory {
     private var windowStart: Instant
     private var calmWindows = 0
 
+    struct Abuse: Hashable, Sendable, Codable {
+        var measure: TenantMeasure
+        var usual: Double
+        var level: Double
+        var since: Instant
+    }
+
     init(_ counters: TenantCounters, at now: Instant) {
         tenant = counters.tenant
         raw = counters.values
         windowStart = now
     }
 
+    /// What another process could not count again.
+    struct Memory: Hashable, Sendable, Codable {
+        var tenant: String
+        var past: [[Double]]
+        var abuse: Abuse?
+        var calmWindows: Int
+    }
+
+    var memory: Memory { Memory(tenant: tenant, past: past, abuse: abuse, calmWindows: calmWindows) }
+
+    /// Goes on where another stopped, in a window that begins at the next scrape; `nil` when it knew other measures.
+    init?(_ memory: Memory) {
+        guard memory.past.allSatisfy({ $0.count == TenantMeasure.allCases.count }) else { return nil }
+        (tenant, past) = (memory.tenant, memory.past)
+        (abuse, calmWindows) = (memory.abuse, memory.calmWindows)
+        windowStart = .epoch
+    }
+
     /// The gateway has started again: it counts from zero, so nothing is withheld of what it counted.
     mutating func restart(at last: Instant) {
-        raw = SIMD4(0, 0, 0, raw[3])
+        raw = SIMD4(0, 0, 0, raw?[3] ?? 0)
         (counted, admitted, settled) = (.zero, .zero, .zero)
         windowStart = last
     }
 
-    mutating func takeIn(_ counters: TenantCounters, at now: Instant, rules: TenantWatchRules) {
-        var increase = counters.values - raw
+    /// - Parameter counters: `nil` when the gateway knows nothing of it: it has brought nothing since that started.
+    mutating func takeIn(_ counters: TenantCounters?, at now: Instant, rules: TenantWatchRules) {
+        let values = counters?.values ?? raw ?? .zero
+        guard let before = raw else {
+            (raw, windowStart) = (values, now)
+            return
+        }
+        var increase = values - before
         // A day's spending starts again at midnight.
-        if increase[3] < 0 { increase[3] = counters.spent }
-        raw = counters.values
+        if increase[3] < 0 { increase[3] = values[3] }
+        raw = values
         counted += increase
         let elapsed = now - windowStart
         // Over a whole window, even while it runs: what has come already is enough to judge by, and no more is assumed.
@@ -70,7 +102,7 @@ struct TenantHistory {
             if measure == .ratio, rates[TenantMeasure.outputTokens.rawValue] < rules.leastOutputTokens { continue }
             let level = rates[measure.rawValue]
             guard level > threshold(measure, rules: rules) else { continue }
-            abuse = (measure, median(measure), level, abuse?.since ?? now)
+            abuse = Abuse(measure: measure, usual: median(measure), level: level, since: abuse?.since ?? now)
             calmWindows = 0
             return
         }

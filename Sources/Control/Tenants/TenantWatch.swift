@@ -22,6 +22,20 @@ public struct TenantWatch: Sendable {
         self.rules = rules
     }
 
+    /// What must not be forgotten with the process: what each tenant usually brings, and who is abusive since when.
+    public struct Memory: Hashable, Sendable, Codable {
+        public var pool: PoolID
+        var tenants: [TenantHistory.Memory]
+    }
+
+    public var memory: Memory { Memory(pool: pool, tenants: tenants.map(\.memory)) }
+
+    /// Goes on where another watch of the pool stopped.
+    public mutating func resume(_ memory: Memory) {
+        tenants = memory.tenants.compactMap(TenantHistory.init).sorted { $0.tenant < $1.tenant }
+        last = nil
+    }
+
     /// Takes in one scrape of a gateway; ignored when it is not newer than the last, or holds what no counter can show.
     public mutating func takeIn(_ counters: [TenantCounters], at now: Instant) {
         if let last, now <= last.time { return }
@@ -40,6 +54,10 @@ public struct TenantWatch: Sendable {
             } else {
                 tenants.insert(TenantHistory(own, at: now), at: index)
             }
+        }
+        let told = Set(counters.map(\.tenant))
+        for index in tenants.indices where !told.contains(tenants[index].tenant) {
+            tenants[index].takeIn(nil, at: now, rules: rules)
         }
         last = (counters, now)
     }

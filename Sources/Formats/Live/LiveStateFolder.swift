@@ -30,7 +30,7 @@ public struct LiveStateFolder: Sendable {
         guard let journal = folders.first(where: { exists("\(path)/\($0)") }) else {
             throw LiveStateError(path: path, problem: .missing("journal.jsonl", "a controller writes it"))
         }
-        journals = Self.putAside(before: journal, in: path) + [journal]
+        journals = JournalSegments.files(endingWith: "\(path)/\(journal)").map { String($0.dropFirst(path.count + 1)) }
         let ledgers = ["", "gateway/"].map { "\($0)ledger.sqlite" }
         guard let ledger = ledgers.first(where: { exists("\(path)/\($0)") }) else {
             throw LiveStateError(path: path, problem: .missing("ledger.sqlite", "a gateway writes it"))
@@ -38,11 +38,6 @@ public struct LiveStateFolder: Sendable {
         self.ledger = ledger
         pools = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/pools"))?.sorted() ?? []
         usage = pools.map { (pool: $0, file: "pools/\($0)/usage.jsonl") }.filter { exists("\(path)/\($0.file)") }
-    }
-
-    private static func putAside(before journal: String, in path: String) -> [String] {
-        let stem = journal.dropLast(".jsonl".count)
-        return Array((1...).lazy.map { "\(stem).\($0).jsonl" }.prefix { exists("\(path)/\($0)") })
     }
 
     public func file(_ name: String) -> String { "\(path)/\(name)" }

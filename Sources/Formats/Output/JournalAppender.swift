@@ -19,7 +19,8 @@ import Units
 /// A controller that starts again goes on where its journal ends. It plays only the lines behind the last
 /// `JournalCheckpoint` again, so a start takes no longer after a year than after an hour. A last line without an end was
 /// being written when its controller died: nobody has acted on it, and it is taken off. A journal of another policy, or
-/// with other limits, is put aside under a number, and the new one names it and its last hash.
+/// with other limits, is put aside under a number, and the new one names it and its last hash. So is one whose day is over,
+/// and the new one begins with what policy and guards remember (`JournalSegments`).
 public final class JournalAppender {
     /// A journal ready to go on, and the loop that it left.
     public struct Opened {
@@ -34,12 +35,17 @@ public final class JournalAppender {
     }
 
     public let path: String
-    private let descriptor: Int32
+    private var descriptor: Int32
     private var writer: JournalWriter
     /// Bytes that are whole lines.
     private var length: Int
     /// Lines behind the last checkpoint.
     private var linesToReplay: Int
+    /// Whether each day has a file of its own, by UTC.
+    private var isDaily = false
+    /// Of the last tick, counted from 1970; and whether the file should have been put aside.
+    private var day: Int64?
+    private var isDayOver = false
 
     private init(path: String, descriptor: Int32, writer: JournalWriter, length: Int, linesToReplay: Int) {
         self.path = path
@@ -57,11 +63,26 @@ public final class JournalAppender {
     ///   - origin: Who writes it, for people.
     ///   - policy: As it starts, without memory.
     ///   - observer: What the loop is to see with.
+    ///   - isDaily: Whether the first tick of a day, by UTC, is the last in its file.
     /// - Throws: `JournalError` when the file is no journal or was changed, `InputError` when it cannot be read, and
     ///   `OutputError` when it cannot be written.
     public static func open(
-        path: String, origin: String, policy: any ScalingPolicy, limits: GuardLimits, observer: Observer
+        path: String, origin: String, policy: any ScalingPolicy, limits: GuardLimits, observer: Observer,
+        isDaily: Bool = false
     ) throws -> Opened {
+        let opened = try open(path, origin, policy, limits, observer)
+        opened.journal.isDaily = isDaily
+        opened.journal.day = opened.last.map(Self.day)
+        return opened
+    }
+
+    private static func open(
+        _ path: String, _ origin: String, _ policy: any ScalingPolicy, _ limits: GuardLimits, _ observer: Observer
+    ) throws -> Opened {
+        // Its controller died after it was put aside and before the next one had its name.
+        if access(path, F_OK) != 0, let last = JournalSegments.last(before: path) {
+            guard rename(last, path) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+        }
         var origin = origin
         var putAside: String?
         var torn = 0
@@ -77,10 +98,10 @@ public final class JournalAppender {
             }
             if try isBegun(path) {
                 let summary = try JournalVerification.verify(path: path)
-                let name = try asideName(of: path)
+                let name = JournalSegments.nextName(before: path)
                 guard rename(path, name) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
                 putAside = name
-                origin += "; goes on after \(name.split(separator: "/").last ?? ""), hash \(summary.hash)"
+                origin = Self.origin(origin, after: name, hash: summary.hash)
             }
         }
         let header = try JournalHeader(origin: origin, policy: policy, limits: limits)
@@ -120,7 +141,55 @@ public final class JournalAppender {
         writer = next
         linesToReplay += 1
         keepCheckpoint(of: loop)
+        turnDay(at: record.time, of: loop)
     }
+
+    // MARK: - Days
+
+    private static func day(of instant: Instant) -> Int64 { instant.nanoseconds / TimeSpan.hours(24).nanoseconds }
+
+    /// Puts the file aside when its day is over, and goes on in a new one.
+    ///
+    /// - Parameter loop: As the last line left it.
+    private func turnDay(at now: Instant, of loop: ControlLoop) {
+        let today = Self.day(of: now)
+        isDayOver = isDayOver || (day ?? today) != today
+        day = today
+        // Where that fails the file grows, and nothing else: the next lines try again.
+        guard isDaily, isDayOver, (try? goOn(at: now, with: loop)) != nil else { return }
+        isDayOver = false
+    }
+
+    private func goOn(at now: Instant, with loop: ControlLoop) throws {
+        let end = JournalContinuation(hash: writer.previous, time: now, memory: try loop.memory)
+        let aside = JournalSegments.nextName(before: path)
+        let header = try writer.header.followed(
+            after: end, origin: Self.origin(writer.header.origin, after: aside, hash: end.hash))
+        // It is whole before it has the name.
+        let unnamed = path + ".next"
+        unlink(unnamed)
+        let next = try JournalAppender(path: unnamed, writer: JournalWriter(header), linesToReplay: 0)
+        try next.write(try header.line)
+        guard rename(path, aside) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+        guard rename(unnamed, path) == 0 else {
+            let error = OutputError(path: path, reason: lastErrorText())
+            rename(aside, path)
+            throw error
+        }
+        // The old file is closed with `next`.
+        swap(&descriptor, &next.descriptor)
+        (writer, length, linesToReplay) = (next.writer, next.length, 0)
+        try? Self.syncFolder(folderPart(of: path))
+    }
+
+    /// Who writes a journal, and after which one it goes on.
+    private static func origin(_ origin: String, after path: String, hash: String) -> String {
+        let mark = "; goes on after "
+        let own = origin.firstRange(of: mark).map { origin[..<$0.lowerBound] } ?? origin[...]
+        return "\(own)\(mark)\(path.split(separator: "/").last ?? ""), hash \(hash)"
+    }
+
+    // MARK: - Bytes
 
     /// Writes down what the loop remembers, when much would have to be played again without it.
     private func keepCheckpoint(of loop: ControlLoop) {
@@ -182,16 +251,6 @@ public final class JournalAppender {
         var status = stat()
         guard stat(path, &status) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
         return status.st_size > 0
-    }
-
-    /// The first name of `journal.1.jsonl`, `journal.2.jsonl` … that is free.
-    private static func asideName(of path: String) throws(OutputError) -> String {
-        let stem = path.hasSuffix(".jsonl") ? String(path.dropLast(6)) : path
-        for number in 1...10_000 {
-            let name = "\(stem).\(number).jsonl"
-            if access(name, F_OK) != 0 { return name }
-        }
-        throw OutputError(path: path, reason: "ten thousand journals were put aside here")
     }
 
     private static func syncFolder(_ folder: String) throws(OutputError) {

@@ -115,6 +115,30 @@ public enum JournalVerification {
         try replay(path: path, policy: policy, progress: progress).0
     }
 
+    /// Verifies the files of a controller's journal in their order, and that each goes on where the one before it ends.
+    ///
+    /// - Parameter each: Called with each file that is right.
+    /// - Throws: As for one file; a `JournalError` for the first line of one that does not follow the one before.
+    public static func verify(
+        segments paths: [String], policy: PolicyFile? = nil, each: (_ path: String, JournalSummary) -> Void
+    ) throws {
+        var before: JournalReplay?
+        for path in paths {
+            let (summary, replay) = try replay(path: path, policy: policy, progress: nil)
+            if let before, !follows(summary.header, before) {
+                throw JournalError(path: path, line: 1, problem: .fault(.outOfChain))
+            }
+            each(path, summary)
+            before = replay
+        }
+    }
+
+    /// With another policy nothing is remembered, and the header only names the hash.
+    private static func follows(_ header: JournalHeader, _ before: JournalReplay) -> Bool {
+        guard let continuation = header.continuation else { return header.origin.hasSuffix(before.hash) }
+        return continuation == before.end
+    }
+
     /// The same, with the policy as the journal leaves it.
     static func replay(
         path: String, policy: PolicyFile?, progress: ((Int) -> Void)?

@@ -19,12 +19,19 @@ struct ChildProcess: Hashable, Sendable, Codable {
     ///
     /// - Parameter log: A file that gets its standard output and, under the same name with `.err`, its standard error.
     /// - Parameter mark: Names it among all processes of the machine, whoever started it.
+    /// - Parameter input: An open file that becomes its standard input; it has an empty one without it.
     /// - Throws: A `SpawnError`.
-    static func spawn(_ words: [String], log: String, mark: String) throws(SpawnError) -> ChildProcess {
+    static func spawn(
+        _ words: [String], log: String, mark: String, input: Int32? = nil
+    ) throws(SpawnError) -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, log + ".err", O_WRONLY | O_CREAT | O_APPEND, 0o600)
         // What this process has open is not the child's: a socket kept open there would keep a port taken.

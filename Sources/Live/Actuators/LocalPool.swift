@@ -23,6 +23,8 @@ public actor LocalPool: PoolActuator {
         public var folder: String
         /// Whether the first replicas skip their cold start, as the simulator's do.
         public var startsWarm = false
+        /// With it workers end when this process does; without it they go on for the next controller.
+        var lifeline: Lifeline?
         /// The program and arguments of a worker.
         ///
         /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
@@ -46,6 +48,8 @@ public actor LocalPool: PoolActuator {
     private var state: LocalPoolState
     /// Whether this controller has taken the pool over and has not lost it since.
     private var isHeld = false
+    /// Of the last time that it took the pool over.
+    private var heldEpoch: Int?
     /// Of the later leader that was met.
     private var laterEpoch: Int?
     private var replicas: [LocalReplica] = []
@@ -88,7 +92,10 @@ public actor LocalPool: PoolActuator {
     ///   `ActuationError.fenced` when a later leader has been here.
     public func begin(epoch: Int) async throws {
         try AtomicOutput.write([], to: configuration.folder)
-        try fence.hold(epoch) { try takeOver(in: epoch) }
+        try fence.hold(epoch) {
+            heldEpoch = epoch
+            try takeOver(in: epoch)
+        }
         (isHeld, laterEpoch) = (true, nil)
     }
 
@@ -105,7 +112,7 @@ public actor LocalPool: PoolActuator {
             state.epoch = epoch
             let now = clock.now
             replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
-            for replica in replicas { stand(replica.id, on: replica.machine) }
+            for replica in replicas { state.stand(replica.id, on: replica.machine) }
             // What was written of the usage after the state was saved is charged again by what is there.
             if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
             state.usageBytes = MachineUsageFile.length(of: usagePath)
@@ -121,8 +128,10 @@ public actor LocalPool: PoolActuator {
         }
     }
 
-    /// Forgets the pool: another looks after it.
-    public func standDown() {
+    public func standDown() async { forget() }
+
+    /// Another looks after the pool.
+    private func forget() {
         isHeld = false
         replicas.removeAll()
         leaving.removeAll()
@@ -137,7 +146,7 @@ public actor LocalPool: PoolActuator {
             return try fence.hold(state.epoch, act)
         } catch let error as ActuationError {
             if case .fenced(let epoch) = error {
-                standDown()
+                forget()
                 laterEpoch = epoch
             }
             throw error
@@ -160,17 +169,20 @@ public actor LocalPool: PoolActuator {
         }
     }
 
-    /// Ends every worker: first by asking, then by force.
+    /// Ends every worker: first by asking, then by force. A pool that another leads is left as it is.
     public func stopAll(within limit: TimeSpan) async {
+        guard let heldEpoch else { return }
+        // One that was lost, and that nobody has taken since, still has its workers.
+        if !isHeld, replicas.isEmpty, (try? await begin(epoch: heldEpoch)) == nil { return }
         let deadline = clock.now + limit
-        for replica in replicas { replica.process?.signal(SIGTERM) }
-        while clock.now < deadline, replicas.contains(where: { $0.process?.condition() == .running }) {
+        let processes = Set(replicas.compactMap(\.process) + leaving.map(\.process))
+        for process in processes { process.signal(SIGTERM) }
+        while clock.now < deadline, processes.contains(where: { $0.condition() == .running }) {
             try? await Task.sleep(for: .milliseconds(10))
         }
-        for replica in replicas { replica.process?.signal(SIGKILL) }
+        for process in processes { process.signal(SIGKILL) }
         let now = clock.now
         for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
-        for (process, _) in leaving { process.signal(SIGKILL) }
         // The next one begins anew.
         unlink("\(configuration.folder)/workers.json")
         unlink(fence.path)
@@ -246,7 +258,7 @@ public actor LocalPool: PoolActuator {
             keep(state.machines.closePeriod(at: now))
             // The next period begins with those that are there.
             state.stood = nil
-            for replica in replicas { stand(replica.id, on: replica.machine) }
+            for replica in replicas { state.stand(replica.id, on: replica.machine) }
             try save()
         }
     }
@@ -268,20 +280,7 @@ public actor LocalPool: PoolActuator {
     private func keep(_ records: [UsageRecord]) {
         guard !records.isEmpty else { return }
         usage += records
-        let machines = records.map { MachineUsage($0, replicas: state.stood?[$0.instance]) }
-        do {
-            state.usageBytes = try MachineUsageFile.append(machines, to: usagePath)
-        } catch {
-            problem = "\(error)"
-        }
-        for record in records where record.terminated { state.stood?[record.instance] = nil }
-    }
-
-    /// Writes down that a replica stands on a machine, by whose name its requests are found.
-    private func stand(_ replica: ReplicaID, on machine: Int) {
-        guard let name = state.machines.machines[machine]?.name else { return }
-        state.stood = state.stood ?? [:]
-        if state.stood![name]?.contains(replica) != true { state.stood![name, default: []].append(replica) }
+        do { try state.write(records, to: usagePath) } catch { problem = "\(error)" }
     }
 
     private var usagePath: String { "\(configuration.folder)/usage.jsonl" }
@@ -289,12 +288,7 @@ public actor LocalPool: PoolActuator {
     /// Charges a replica's time up to now to its machine.
     private func meter(_ index: Int, at now: Instant) {
         guard areBooksOpen else { return }
-        let machine = replicas[index].machine
-        let span = max(.zero, now - replicas[index].meteredAt)
-        let steps = min(span, replicas[index].busy - replicas[index].meteredBusy)
-        replicas[index].meteredAt = now
-        replicas[index].meteredBusy = replicas[index].busy
-        state.machines.machines[machine]!.tally.charge(span, steps: steps, in: replicas[index].lifecycle.phase)
+        state.meter(&replicas[index], at: now)
     }
 
     // MARK: - Replicas
@@ -332,14 +326,16 @@ public actor LocalPool: PoolActuator {
         var replica = LocalReplica(
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
-        stand(id, on: machine)
+        state.stand(id, on: machine)
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()
         let readyAt = isWarm ? nil : clock.monotonic(now + coldStart.total)
         do {
+            let lifeline = configuration.lifeline
             replica.process = try ChildProcess.spawn(
-                configuration.command(id, readyAt), log: replica.log, mark: mark(of: id))
+                configuration.command(id, readyAt) + (lifeline == nil ? [] : [Lifeline.option]), log: replica.log,
+                mark: mark(of: id), input: lifeline?.end)
         } catch {
             finish(id, .lost, at: now)
             throw error
@@ -486,30 +482,5 @@ public actor LocalPool: PoolActuator {
         guard let status else { return "how is not known" }
         let signal = status & 0x7F
         return signal == 0 ? "with status \(status >> 8 & 0xFF)" : "by signal \(signal)"
-    }
-}
-
-/// A pause before a replica is started again, which doubles while starts fail: 1 s up to 1 minute.
-struct RestartBackoff: Hashable, Sendable {
-    private var failures = 0
-    private var until: Instant?
-
-    mutating func fail(at now: Instant) {
-        until = now + .seconds(min(60, 1 << min(failures, 6)))
-        failures += 1
-    }
-
-    /// A replica became ready.
-    mutating func succeed() { failures = 0 }
-
-    func isOver(at now: Instant) -> Bool { until.map { now >= $0 } ?? true }
-}
-
-/// A pool's state file that cannot be understood.
-struct LocalPoolStateError: Error, CustomStringConvertible {
-    var path: String
-
-    var description: String {
-        "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
     }
 }

@@ -1,5 +1,4 @@
 import Control
-import EngineModel
 import FleetModel
 import Formats
 import NIOPosix
@@ -14,51 +13,6 @@ import Units
 /// cannot be seen is not scaled in, a decision that cannot be written is not carried out, and workers go on serving when
 /// the controller is gone.
 public actor Controller {
-    public struct Configuration: Sendable {
-        public var control: ControlConfiguration
-        public var limits: GuardLimits
-        public var pools: [ObservedPool]
-        /// As it starts, without memory.
-        public var policy: any ScalingPolicy
-        /// Where the journal and the lease lie.
-        public var folder: String
-        /// What the journal's first line says of who wrote it.
-        public var origin: String
-        /// Whether it acts; otherwise it only watches.
-        public var isActive: Bool
-        /// The gateway's admin interface, and the token that it wants.
-        public var gateway: LoadTarget
-        public var gatewayToken: String?
-        /// For the gateway's admin interface, and for replicas with an `https` URL.
-        public var tls: TLSMaterial?
-        public var lease = TimeSpan.seconds(10)
-        public var version = "0"
-        /// When a tenant is taken for an abuser; `nil` watches nobody.
-        public var abuse: TenantWatchRules?
-        public var alarms = AlarmLimits()
-        /// What the engines' steps should take; pools that are left out have no such alarm.
-        public var stepTimes: [PoolID: StepTimeCoefficients] = [:]
-        /// Whether ticks begin by themselves; otherwise `start(at:)` says when.
-        public var startsByItself = true
-        /// Told when it begins to lead, stands by or has lost leadership.
-        public var onLeadership: @Sendable (Leadership) -> Void = { _ in }
-
-        public init(
-            control: ControlConfiguration, limits: GuardLimits, pools: [ObservedPool], policy: any ScalingPolicy,
-            folder: String, origin: String, isActive: Bool, gateway: LoadTarget, gatewayToken: String? = nil
-        ) {
-            self.control = control
-            self.limits = limits
-            self.pools = pools
-            self.policy = policy
-            self.folder = folder
-            self.origin = origin
-            self.isActive = isActive
-            self.gateway = gateway
-            self.gatewayToken = gatewayToken
-        }
-    }
-
     let configuration: Configuration
     let clock: LiveClock
     private let actuators: [any PoolActuator]
@@ -68,8 +22,7 @@ public actor Controller {
     private var journal: JournalAppender?
     private var loop: ControlLoop
     private var watch: FleetWatch
-    /// As they stood at the last tick.
-    private var alarms: [Alarm] = []
+    private var tenants: TenantFile
     /// Whether the caps that an earlier leader left have been looked at.
     private var knowsCaps = false
     private var isFirstTick = true
@@ -89,29 +42,11 @@ public actor Controller {
     private var observations: [PoolID: PoolObservation] = [:]
     private var desired: [PoolID: Int] = [:]
     private var decisions: [ControlRecord] = []
-    private var problems: [ControllerStatus.Problem] = []
+    private var log = ProblemLog()
     /// Levels that were sent, for who rehearses.
     public private(set) var applied: [AppliedResize] = []
 
-    /// How a controller stands to the others.
-    public enum Leadership: Hashable, Sendable {
-        case leads(epoch: Int)
-        /// Another leads: who, where that is known.
-        case standsBy(leader: String?)
-        case lost(reason: String)
-    }
-
-    /// A level as it was applied.
-    public struct AppliedResize: Hashable, Sendable {
-        public var pool: PoolID
-        /// Of the tick that decided it.
-        public var time: Instant
-        public var from: Int
-        public var to: Int
-    }
-
     private static let keptDecisions = 1000
-    private static let keptProblems = 200
 
     /// - Parameters:
     ///   - actuators: In the order of `configuration.pools`.
@@ -140,6 +75,7 @@ public actor Controller {
         watch = FleetWatch(
             configuration.pools.map(\.id), rules: configuration.abuse, limits: configuration.alarms,
             ceiling: configuration.limits.spendingCeiling, stepTimes: configuration.stepTimes)
+        tenants = TenantFile(folder: configuration.folder)
         started = clock.now
         known = Array(repeating: nil, count: actuators.count)
         acknowledged = Array(repeating: nil, count: actuators.count)
@@ -202,10 +138,12 @@ public actor Controller {
         let opened = try lease.whileLeading(in: epoch) {
             try JournalAppender.open(
                 path: "\(configuration.folder)/journal.jsonl", origin: configuration.origin,
-                policy: configuration.policy, limits: configuration.limits, observer: Self.observer(configuration))
+                policy: configuration.policy, limits: configuration.limits, observer: Self.observer(configuration),
+                isDaily: configuration.hasDailyJournals)
         }
         (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
         knowsCaps = false
+        recallTenants()
         if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
         if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
         for actuator in actuators { try await actuator.begin(epoch: epoch) }
@@ -407,6 +345,7 @@ public actor Controller {
         ticks = record.sequence
         keep(record)
         lookOut(after: record)
+        keepTenants(at: now)
         guard withheld == nil else { return }
         for target in record.targets { await apply(target, of: record, in: epoch) }
         for pool in actuators.indices { await carryOn(pool, in: epoch, at: now) }
@@ -452,15 +391,18 @@ public actor Controller {
         watch.see(record.observation)
         let costs = known.indices.compactMap(poolStatus).map(\.costPerHour)
         let cost = costs.contains { $0 == nil } ? nil : costs.reduce(USD.zero) { $0 + $1! }
-        let now = watch.alarms(at: record.time, costPerHour: cost)
-        func same(_ a: Alarm, _ b: Alarm) -> Bool { (a.kind, a.pool, a.tenant) == (b.kind, b.pool, b.tenant) }
-        for alarm in now where !alarms.contains(where: { same($0, alarm) }) {
-            note("\(alarm.kind.rawValue): \(alarm.text)")
-        }
-        for alarm in alarms where !now.contains(where: { same($0, alarm) }) {
-            note("\(alarm.kind.rawValue) is over: \(alarm.text)")
-        }
-        alarms = now
+        log.show(watch.alarms(at: record.time, costPerHour: cost), at: clock.now)
+    }
+
+    private func recallTenants() {
+        guard configuration.abuse != nil else { return }
+        do { watch.resume(try tenants.read()) } catch { note("what tenants usually bring is learned anew: \(error)") }
+    }
+
+    /// Before the gateway is told of a cap: whoever lifts it must know of the abuse.
+    private func keepTenants(at now: Instant) {
+        guard configuration.abuse != nil else { return }
+        do { try tenants.keep(watch, at: now) } catch { note("what tenants usually bring is not kept: \(error)") }
     }
 
     /// Has the gateway hold abusers to a rate, and lets go of those who are no more.
@@ -483,15 +425,7 @@ public actor Controller {
         }
     }
 
-    private func note(_ text: String) {
-        // The same trouble again and again is one line.
-        if let last = problems.last, last.text == text {
-            problems[problems.count - 1].time = clock.now
-            return
-        }
-        problems.append(.init(time: clock.now, text: text))
-        if problems.count > Self.keptProblems { problems.removeFirst() }
-    }
+    private func note(_ text: String) { log.note(text, at: clock.now) }
 
     // MARK: - Operators
 
@@ -518,7 +452,7 @@ public actor Controller {
             policy: type(of: configuration.policy).name, policyDigest: file?.digest ?? "",
             journal: "\(configuration.folder)/journal.jsonl", ticks: ticks,
             pools: known.indices.compactMap(poolStatus), decisions: decisions.reversed().prefix(100).map { $0 },
-            alarms: alarms, problems: problems.reversed())
+            alarms: log.alarms, problems: log.problems.reversed())
     }
 
     private func poolStatus(_ pool: Int) -> ControllerStatus.Pool? {

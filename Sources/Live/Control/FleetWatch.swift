@@ -40,6 +40,17 @@ struct FleetWatch: Sendable {
         expectedStart = Array(repeating: .zero, count: pools.count)
     }
 
+    /// What is known of the tenants of each pool, for the next controller.
+    var memory: [TenantWatch.Memory] { tenants.map(\.memory) }
+
+    /// Goes on with what an earlier controller knew.
+    mutating func resume(_ memories: [TenantWatch.Memory]) {
+        for memory in memories {
+            guard let pool = tenants.firstIndex(where: { $0.pool == memory.pool }) else { continue }
+            tenants[pool].resume(memory)
+        }
+    }
+
     /// Takes in a gateway's page.
     ///
     /// - Returns: The sample that scaling may see.

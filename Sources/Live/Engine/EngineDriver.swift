@@ -101,7 +101,10 @@ struct EngineDriver {
             entry.tokens += 1
             entries[output.ticket] = entry
         }
-        if output.embedding != nil { observations.append(.embedded(promptTokens: entry.promptTokens)) }
+        if output.embedding != nil {
+            admitted = entry.admitted
+            observations.append(.embedded(promptTokens: entry.promptTokens))
+        }
         let event = Generation.Event(
             prompt: entry.prompt, text: output.text, tokens: output.hasToken ? 1 : 0, admitted: admitted,
             embedding: output.embedding, finish: output.finish)

@@ -14,7 +14,7 @@ public final class Generation: Sendable {
         public var text: String
         /// Tokens that the text is of: 0 when a prompt ends without a last one.
         public var tokens: Int
-        /// With a prompt's first token: when it got a place among those that run.
+        /// With a prompt's first token, or its embedding: when it got a place among those that run.
         public var admitted: Instant?
         /// Of a prompt that asked for one.
         public var embedding: [Float]?

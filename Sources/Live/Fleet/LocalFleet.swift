@@ -28,6 +28,8 @@ public struct LocalFleet: Sendable {
         /// What the journal says of who wrote it.
         public var origin: String
         public var version = "0"
+        /// Whether the journal of a day is put aside when the day is over.
+        public var hasDailyJournals = true
         /// When a tenant is taken for an abuser; `nil` watches nobody, as the simulator does.
         public var abuse: TenantWatchRules?
         /// Where gateway and workers send spans; `nil` for nowhere.
@@ -85,7 +87,8 @@ public struct LocalFleet: Sendable {
         self.group = group
     }
 
-    /// Starts everything, runs `body`, and ends everything.
+    /// Starts everything, runs `body`, and ends everything. Workers end too when this process is killed: their gateway is
+    /// gone with it.
     ///
     /// - Throws: What `body` throws, or why a part could not start or go on.
     public func run<Value: Sendable>(
@@ -187,6 +190,7 @@ public struct LocalFleet: Sendable {
             pool: pool, price: scenario.priceBook.price(of: pool.offering)?.rate, tenantCount: scenario.tenants.count,
             folder: folder, command: { command.words(replica: $0, readyAt: $1) })
         configuration.startsWarm = true
+        configuration.lifeline = try Lifeline()
         return LocalPool(configuration, clock: clock)
     }
 
@@ -198,6 +202,7 @@ public struct LocalFleet: Sendable {
             folder: options.folder, origin: options.origin, isActive: options.isActive,
             gateway: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"))
         (configuration.version, configuration.abuse) = (options.version, options.abuse)
+        configuration.hasDailyJournals = options.hasDailyJournals
         configuration.stepTimes = Dictionary(uniqueKeysWithValues: scenario.pools.map { ($0.id, $0.profile.stepTime) })
         configuration.startsByItself = false
         return try Controller(configuration, actuators: pools, clock: clock, group: group)

@@ -120,12 +120,18 @@ public struct Rehearsal: Sendable {
     /// Whether the simulated fleet serves as the real one, given the same levels.
     public var isPlantEqual: Bool { figures(against: replayed).allSatisfy(\.isWithin) }
 
-    /// Whether the simulated controller made the same resizes in the same order, each within one tick.
+    /// Whether the simulated controller made the same resizes of each pool in the same order, each within one tick.
     public var isControlEqual: Bool {
-        live.resizes.count == simulated.resizes.count
-            && zip(live.resizes, simulated.resizes).allSatisfy { a, b in
-                a.pool == b.pool && a.to == b.to && TimeSpan(nanoseconds: abs((a.after - b.after).nanoseconds)) <= tick
-            }
+        let pools = Set((live.resizes + simulated.resizes).map(\.pool))
+        return pools.allSatisfy { pool in
+            let (live, simulated) = (
+                live.resizes.filter { $0.pool == pool }, simulated.resizes.filter { $0.pool == pool }
+            )
+            return live.count == simulated.count
+                && zip(live, simulated).allSatisfy { a, b in
+                    a.to == b.to && TimeSpan(nanoseconds: abs((a.after - b.after).nanoseconds)) <= tick
+                }
+        }
     }
 }
 

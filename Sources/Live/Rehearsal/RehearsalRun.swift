@@ -8,7 +8,7 @@ import Units
 
 /// Plays a scenario's arrivals in real time against a fleet on this machine, and in the simulator.
 public struct RehearsalRun: Sendable {
-    /// With one pool; its duration is that of the rehearsal.
+    /// Its duration is that of the rehearsal.
     public var scenario: Scenario
     public var policy: PolicyChoice
     public var options: LocalFleet.Options
@@ -51,9 +51,10 @@ public struct RehearsalRun: Sendable {
         let limits = LoadLimits(
             connections: max(1, DescriptorLimit.raise() - DescriptorLimit.reserve),
             timeouts: traffic.classes.map(\.timeout), drain: .seconds(60))
+        var style = RequestStyle(model: "")
+        style.asksForPools = true
         var load = LoadRun(
-            traffic: traffic, target: try LoadTarget(running.url),
-            style: RequestStyle(model: scenario.pools[0].id.name), limits: limits)
+            traffic: traffic, target: try LoadTarget(running.url), style: style, limits: limits)
         load.requestsPath = requestsPath
         let start = running.clock.now + .seconds(1)
         load.startsAt = running.clock.monotonic(start)

@@ -78,6 +78,8 @@ struct CompletionAnswer: Sendable {
     }
 
     private func end(_ trace: WorkerTrace?, _ tokens: Int, _ error: APIError?) {
-        trace?.end(call, generation, model: format.model, tokens: tokens, error: error.map { $0.code ?? $0.type })
+        trace?.end(
+            call.kind == .chat ? "chat" : "text_completion", generation, model: format.model,
+            prompts: call.requests.count, tokens: tokens, error: error)
     }
 }

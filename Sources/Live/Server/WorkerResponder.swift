@@ -30,7 +30,7 @@ struct WorkerResponder: HTTPResponder {
             case "/v1/embeddings":
                 try require(.post, request)
                 guard !model.isEmulated else { throw APIError.notEmulated("embeddings") }
-                return try await serve(request, context, embed)
+                return try await embed(request, context)
             case let path:
                 if path.hasPrefix("/v1/models/") {
                     return try allowing(.get, request) { try model(named: String(path.dropFirst(11))) }
@@ -152,14 +152,45 @@ struct WorkerResponder: HTTPResponder {
         }
     }
 
-    private func embed(body: [UInt8], priority: Int?, _ presence: ClientPresence) async throws -> Response {
+    private func embed(_ request: Request, _ context: WorkerContext) async throws -> Response {
+        let trace = WorkerTrace(request.headers, exporter: spans)
+        return try await serve(request, context) { body, priority, presence in
+            try await embed(body: body, priority: priority, presence, trace)
+        }
+    }
+
+    private func embed(
+        body: [UInt8], priority: Int?, _ presence: ClientPresence, _ trace: WorkerTrace?
+    ) async throws -> Response {
         let call = try EmbeddingCall(body: body, priority: priority, model: model)
         guard state.begin() else { throw APIError.draining }
         defer { state.end() }
         let generation = try submit(call.requests)
         presence.onGone { generation.cancel() }
-        var vectors = [[Float]](repeating: [], count: call.requests.count)
+        var trace = trace
+        func end(_ error: APIError?) {
+            trace?.end(
+                "embeddings", generation, model: model.name, prompts: call.requests.count, tokens: nil, error: error)
+        }
+        let vectors: [[Float]]
+        do throws(APIError) {
+            vectors = try await self.vectors(of: call.requests.count, generation, presence, &trace)
+            end(nil)
+        } catch {
+            end(error)
+            throw error
+        }
+        let json = call.json(vectors, model: model.name, promptTokens: generation.promptTokens)
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: json)))
+    }
+
+    private func vectors(
+        of prompts: Int, _ generation: Generation, _ presence: ClientPresence, _ trace: inout WorkerTrace?
+    ) async throws(APIError) -> [[Float]] {
+        var vectors = [[Float]](repeating: [], count: prompts)
         for await event in generation.events {
+            trace?.note(event)
             if let error = APIError(end: event.finish) {
                 generation.cancel()
                 throw error
@@ -167,10 +198,8 @@ struct WorkerResponder: HTTPResponder {
             vectors[event.prompt] = event.embedding ?? []
         }
         presence.forget()
-        guard !presence.isGone else { throw APIError.clientGone }
-        let json = call.json(vectors, model: model.name, promptTokens: generation.promptTokens)
-        return Response(
-            status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: json)))
+        guard !presence.isGone else { throw .clientGone }
+        return vectors
     }
 
     private func submit(_ requests: [GenerationRequest]) throws(APIError) -> Generation {

@@ -1,5 +1,7 @@
+import Control
 import FleetModel
 import Foundation
+import NIOPosix
 import Store
 import Testing
 
@@ -7,11 +9,15 @@ import Testing
 @testable import Live
 @testable import Units
 
-/// A small scenario in a folder of its own, made of `Scenarios/laptop-burst`: one worker first, two by schedule, one again.
-private struct SmallScenario {
+/// A small scenario in a folder of its own, made of `Scenarios/laptop-burst`: one worker first, two by schedule.
+private final class SmallScenario {
     let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-fleet-\(UUID())").path
+    /// Where the workers of a controller have their state.
+    var workers: String { "\(folder)/state/pools/chat" }
+    private var programs: [Program] = []
 
-    init() throws {
+    /// - Parameter hasSecondPool: Whether there is a pool 'code' too, of one worker that stays.
+    init(hasSecondPool: Bool = false) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
         let burst = root.appending(path: "laptop-burst")
@@ -34,6 +40,7 @@ private struct SmallScenario {
             guard text.contains(old) else { throw FleetError("laptop-burst has changed: no '\(old)'") }
             text = text.replacingOccurrences(of: old, with: new)
         }
+        if hasSecondPool { text = Self.withSecondPool(text) }
         let policies = text.range(of: "policies:")!
         text =
             text[..<policies.lowerBound] + """
@@ -42,6 +49,17 @@ private struct SmallScenario {
 
                 """
         try text.write(toFile: "\(folder)/scenario.yaml", atomically: true, encoding: .utf8)
+    }
+
+    private static func withSecondPool(_ text: String) -> String {
+        let traffic = text.range(of: "  - name: chat")!.lowerBound..<text.range(of: "\npools:")!.lowerBound
+        let pool = text.range(of: "\npools:\n")!.upperBound..<text.range(of: "\nprices:")!.lowerBound
+        func renamed(_ part: Substring) -> String {
+            part.replacingOccurrences(of: "name: chat", with: "name: code")
+                .replacingOccurrences(of: "pool: chat", with: "pool: code")
+        }
+        let (before, after) = (text[..<traffic.upperBound], text[pool.upperBound...])
+        return "\(before)\(renamed(text[traffic]))\npools:\n\(text[pool])\(renamed(text[pool]))\(after)"
     }
 
     /// A live configuration beside it.
@@ -56,7 +74,42 @@ private struct SmallScenario {
         return path
     }
 
-    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+    /// Starts a program of the live plane here.
+    func start(_ arguments: String...) throws -> Program {
+        let program = try Program(arguments, in: folder)
+        programs.append(program)
+        return program
+    }
+
+    func cap(_ tenant: String, at gateway: GatewayClient) async throws {
+        try await gateway.set(.init(tokensPerMinute: 4000, reason: FleetWatch.capReason + "earlier"), of: tenant)
+    }
+
+    func capped(at gateway: GatewayClient) async throws -> Set<String> { Set(try await gateway.caps().keys) }
+
+    /// As an earlier controller has left the gateway: with a cap of 'app', of whose abuse it has told, and of 'agents'.
+    func leaveCaps(at gateway: GatewayClient) async throws {
+        let now = LiveClock().now
+        // Long enough ago that it keeps no pool from growing any more.
+        let (watch, _, _) = try FleetWatchTests.watch(
+            abusive: 60, named: ("app", "agents"), since: now - .seconds(660) - TenantWatchRules().hold)
+        var file = TenantFile(folder: "\(folder)/state/controller")
+        try file.keep(watch, at: now)
+        try await until("the gateway listens") { (try? await gateway.caps()) != nil }
+        for tenant in ["app", "agents"] { try await cap(tenant, at: gateway) }
+    }
+
+    /// Ends what was started and still runs, and removes the folder.
+    func end() {
+        // Controllers before workers, which they would replace.
+        for program in programs where program.process.isRunning { program.kill() }
+        // Twice: one that was being started as its controller was killed shows its mark a moment later.
+        for _ in 0..<2 {
+            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
+            usleep(50_000)
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
 }
 
 /// A program of the live plane.
@@ -67,6 +120,7 @@ private final class Program {
     init(_ arguments: [String], in folder: String) throws {
         process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
         process.arguments = arguments
+        process.environment = Reaper.environment
         process.currentDirectoryURL = URL(filePath: folder)
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
@@ -105,18 +159,17 @@ func freePort() throws -> Int {
 
 @Suite("A fleet on this machine", .serialized)
 struct FleetProcessTests {
-    @Test("A rehearsal resizes a real pool, and says how the worlds differ", .timeLimit(.minutes(2)))
+    @Test("A rehearsal resizes real pools, and says how the worlds differ", .timeLimit(.minutes(2)))
     func rehearses() async throws {
-        let scenario = try SmallScenario()
-        defer { scenario.remove() }
-        let program = try Program(
-            ["rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet"], in: scenario.folder)
+        let scenario = try SmallScenario(hasSecondPool: true)
+        defer { scenario.end() }
+        let program = try scenario.start("rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet")
         let text = program.end()
         // 75 where this machine was too busy for the profile's time: that is a verdict too.
         #expect([0, 75].contains(program.process.terminationStatus))
         struct Report: Decodable {
             struct Side: Decodable {
-                struct Resize: Decodable { var from: Int, to: Int }
+                struct Resize: Decodable { var pool: PoolID, from: Int, to: Int }
                 var figures: [String: Double]
                 var resizes: [Resize]
                 var coldStartsSeconds: [Double]
@@ -139,6 +192,7 @@ struct FleetProcessTests {
         }
         let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
         #expect(report.live.resizes.map(\.to) == [2])
+        #expect(report.live.resizes.map(\.pool) == [PoolID("chat")])
         #expect(report.verdicts.control)
         #expect(report.live.coldStartsSeconds.count == 1)
         #expect(report.live.coldStartsSeconds.allSatisfy { $0 >= 1 && $0 < 3 })
@@ -153,8 +207,18 @@ struct FleetProcessTests {
         // What machines were used for is the bill, and names who stood on them.
         let usage = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/chat/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
+        let other = try MachineUsageFile.read(path: "\(scenario.folder)/out/state/pools/code/usage.jsonl")
+        #expect(other.compactMap { $0.replicas?.map(\.number) } == [[0]])
+        // Each request went where its traffic belongs, and its worker answered it.
+        let ledger = try UsageLedger(path: "\(scenario.folder)/out/state/gateway/ledger.sqlite")
+        defer { try? ledger.close() }
+        let rows = try ledger.rows(from: .epoch, to: .never).filter { $0.outcome == .completed }
+        let pools = Dictionary(grouping: rows, by: \.pool).mapValues(\.count)
+        #expect(pools.count == 2 && pools.values.allSatisfy { $0 > 20 }, "\(pools)")
         // Nothing of the fleet is left.
-        #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/chat").isEmpty)
+        for pool in ["chat", "code"] {
+            #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/\(pool)").isEmpty)
+        }
     }
 
     @Test("Workers outlive a controller that is killed, and the next one takes them over", .timeLimit(.minutes(2)))
@@ -162,25 +226,30 @@ struct FleetProcessTests {
         let scenario = try SmallScenario()
         let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
         let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
-        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
-        let workers = "\(scenario.folder)/state/pools/chat"
-        defer {
-            gateway.kill()
-            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
-            scenario.remove()
-        }
-        let first = try Program(["control", "--config", path, "--active"], in: scenario.folder)
+        defer { scenario.end() }
+        let workers = scenario.workers
+        _ = try scenario.start("gateway", "--config", path)
+        let caps = GatewayClient(
+            target: try LoadTarget("http://127.0.0.1:\(adminPort)"), token: nil, group: .singleton)
+        try await scenario.leaveCaps(at: caps)
+        let first = try scenario.start("control", "--config", path, "--active")
         let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
         try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
         let processes = Set(ChildProcess.marked(under: workers).map(\.process))
         #expect(processes.count == 2)
+        try await wait("the cap of the one who is not abusive is lifted") {
+            try await scenario.capped(at: caps) == ["app"]
+        }
         first.kill()
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "workers go on")
 
-        let second = try Program(["control", "--config", path, "--active"], in: scenario.folder)
-        defer { second.kill() }
+        try await scenario.cap("agents", at: caps)
+        let second = try scenario.start("control", "--config", path, "--active")
         try await wait("the second leads") { try await Self.ready(call) == [0, 1] }
         #expect(Set(ChildProcess.marked(under: workers).map(\.process)) == processes, "it starts none")
+        try await wait("it lifts that cap again, and not the abuser's") {
+            try await scenario.capped(at: caps) == ["app"]
+        }
 
         // An operator has one replaced.
         #expect(try await call.send("POST", "/v1/pools/chat/replicas/0/drain").status == 200)
@@ -204,15 +273,10 @@ struct FleetProcessTests {
         let scenario = try SmallScenario()
         let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
         let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
-        let gateway = try Program(["gateway", "--config", path], in: scenario.folder)
-        let controller = try Program(["control", "--config", path, "--active"], in: scenario.folder)
-        let workers = "\(scenario.folder)/state/pools/chat"
-        defer {
-            controller.kill()
-            gateway.kill()
-            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
-            scenario.remove()
-        }
+        defer { scenario.end() }
+        let workers = scenario.workers
+        let gateway = try scenario.start("gateway", "--config", path)
+        let controller = try scenario.start("control", "--config", path, "--active")
         let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
         try await wait("two workers ready") { try await Self.ready(call) == [0, 1] }
         let whole = try await withThrowingTaskGroup(of: Bool.self) { tasks in
@@ -251,6 +315,17 @@ struct FleetProcessTests {
         defer { try? ledger.close() }
         let rows = try ledger.rows(from: .epoch, to: .never)
         #expect(rows.filter { $0.outcome == .completed && $0.outputTokens == 90 }.count == 40)
+    }
+
+    @Test("Workers of a fleet in one process end with it, though it is killed", .timeLimit(.minutes(1)))
+    func endsWithStarter() async throws {
+        let scenario = try SmallScenario()
+        defer { scenario.end() }
+        let fleet = try scenario.start(
+            "up", "scenario.yaml", "--port", "0", "--status-port", "0", "--state", "state", "--json")
+        try await wait("a worker runs") { !ChildProcess.marked(under: scenario.workers).isEmpty }
+        fleet.kill()
+        try await wait("it is gone too") { ChildProcess.marked(under: scenario.workers).isEmpty }
     }
 
     /// Numbers of the ready replicas; empty while no controller answers.

@@ -1,5 +1,6 @@
 import Control
 import FleetModel
+import Foundation
 import Testing
 
 @testable import Formats
@@ -11,26 +12,28 @@ import Testing
 struct FleetWatchTests {
     private let chat = PoolID("chat")
 
-    /// A gateway's page after `a` and `b` have sent so many requests of 100 tokens in and 50 out.
-    private func page(a: Double, b: Double) throws -> MetricsPage {
+    /// A gateway's page after two tenants have sent so many requests of 100 tokens in and 50 out.
+    private static func page(
+        a: Double, b: Double, named names: (a: String, b: String) = ("a", "b")
+    ) throws -> MetricsPage {
         var text = ""
         for (name, count) in [
             ("arrived_requests_total", 1.0), ("arrived_prompt_tokens_total", 100), ("streamed_tokens_total", 50),
         ] {
             text += "tidegate_gateway_\(name){pool=\"chat\"} \((a + b) * count)\n"
-            text += "tidegate_gateway_tenant_\(name){tenant=\"a\",pool=\"chat\"} \(a * count)\n"
-            text += "tidegate_gateway_tenant_\(name){tenant=\"b\",pool=\"chat\"} \(b * count)\n"
-            text += "tidegate_gateway_tenant_\(name){tenant=\"a\",pool=\"other\"} 1e9\n"
+            text += "tidegate_gateway_tenant_\(name){tenant=\"\(names.a)\",pool=\"chat\"} \(a * count)\n"
+            text += "tidegate_gateway_tenant_\(name){tenant=\"\(names.b)\",pool=\"chat\"} \(b * count)\n"
+            text += "tidegate_gateway_tenant_\(name){tenant=\"\(names.a)\",pool=\"other\"} 1e9\n"
         }
         text +=
             "tidegate_gateway_rejected_requests_total{pool=\"chat\"} 0\ntidegate_gateway_held_requests{pool=\"chat\"} 0\n"
-        text += "tidegate_gateway_tenant_spent_dollars{tenant=\"a\"} 0.5\n"
+        text += "tidegate_gateway_tenant_spent_dollars{tenant=\"\(names.a)\"} 0.5\n"
         return try MetricsPage(Array(text.utf8))
     }
 
     @Test("Tenants' counters are read of one pool, and a day's spending of all")
     func counters() throws {
-        let read = TenantCounters.all(on: try page(a: 3, b: 4), pool: chat)
+        let read = TenantCounters.all(on: try Self.page(a: 3, b: 4), pool: chat)
         #expect(
             read == [
                 TenantCounters(tenant: "a", requests: 3, promptTokens: 300, outputTokens: 150, spent: 0.5),
@@ -39,17 +42,21 @@ struct FleetWatchTests {
         #expect(TenantCounters.all(on: try MetricsPage([]), pool: chat).isEmpty)
     }
 
-    /// A watch that has seen ten quiet minutes and then `abusive` seconds of forty times.
-    private func watch(abusive: Int) throws -> (watch: FleetWatch, signal: GatewaySample, now: Instant) {
+    /// A watch of the pool 'chat' that has seen ten quiet minutes of two tenants and then `abusive` seconds of forty times of
+    /// the first.
+    static func watch(
+        abusive: Int, named names: (a: String, b: String) = ("a", "b"), since start: Instant = .epoch
+    ) throws -> (watch: FleetWatch, signal: GatewaySample, now: Instant) {
+        let chat = PoolID("chat")
         var watch = FleetWatch([chat], rules: TenantWatchRules(), limits: AlarmLimits(), ceiling: nil, stepTimes: [:])
         var (a, b) = (0.0, 0.0)
         var signal: GatewaySample?
-        var now = Instant.epoch
+        var now = start
         for second in stride(from: 5, through: 600 + abusive, by: 5) {
             a += second > 600 ? 400 : 10
             b += 10
-            now = .epoch + .seconds(Int64(second))
-            let page = try page(a: a, b: b)
+            now = start + .seconds(Int64(second))
+            let page = try page(a: a, b: b, named: names)
             signal = watch.signal(
                 of: try GatewaySample(gateway: page, pool: chat, time: now), on: page, pool: 0, at: now)
         }
@@ -59,7 +66,7 @@ struct FleetWatchTests {
     @Test(
         "An abuser is an alarm in words, out of the signal, and capped after the stated time; an operator's cap stays")
     func abuse() throws {
-        var (watch, signal, now) = try watch(abusive: 60)
+        var (watch, signal, now) = try Self.watch(abusive: 60)
         #expect(signal.arrivedRequests < 2400 + 60 * 4 + 100 && signal.excessTenants == 1)
         let orders = watch.orders(known: [:], at: now)
         #expect(orders.map(\.tenant) == ["a"] && orders.map(\.cap.tokensPerMinute) == [36_000])
@@ -73,7 +80,7 @@ struct FleetWatchTests {
 
     @Test("A cap that a controller has set goes when nobody is abusive; an operator's does not")
     func lifting() throws {
-        let (watch, _, now) = try watch(abusive: 0)
+        let (watch, _, now) = try Self.watch(abusive: 0)
         #expect(watch.alarms(at: now, costPerHour: nil).isEmpty)
         let orders = watch.orders(
             known: [
@@ -81,6 +88,38 @@ struct FleetWatchTests {
                 "b": .init(tokensPerMinute: 9, reason: "by hand"),
             ], at: now)
         #expect(orders.map(\.tenant) == ["a"] && orders.map(\.cap.tokensPerMinute) == [nil])
+    }
+
+    @Test("What a controller knows of tenants outlives it: a cap stays until its tenant is calm")
+    func memory() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-tenants-\(UUID())").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (earlier, _, now) = try Self.watch(abusive: 60)
+        var file = TenantFile(folder: folder)
+        #expect(try file.read().isEmpty)
+        try file.keep(earlier, at: now)
+        var watch = FleetWatch([chat], rules: TenantWatchRules(), limits: AlarmLimits(), ceiling: nil, stepTimes: [:])
+        watch.resume(try TenantFile(folder: folder).read())
+        let cap = GatewayClient.Cap(tokensPerMinute: 36_000, reason: FleetWatch.capReason + "earlier")
+        #expect(watch.orders(known: ["a": cap], at: now).isEmpty)
+        #expect(watch.orders(known: [:], at: now).map(\.cap.tokensPerMinute) == [36_000])
+        #expect(watch.alarms(at: now, costPerHour: nil).map(\.kind) == [.tenantAbuse])
+        for second in stride(from: 5, through: 70, by: 5) {
+            let (page, now) = (try Self.page(a: 9000, b: 9000), now + .seconds(Int64(second)))
+            _ = watch.signal(
+                of: try GatewaySample(gateway: page, pool: chat, time: now), on: page, pool: 0, at: now)
+        }
+        #expect(watch.orders(known: ["a": cap], at: now + .seconds(70)).map(\.cap.tokensPerMinute) == [nil])
+        // Written again when who is abusive has changed, and else now and then.
+        func size() throws -> Int { try Data(contentsOf: URL(filePath: file.path)).count }
+        let first = try size()
+        try file.keep(try Self.watch(abusive: 65).watch, at: now + .seconds(5))
+        #expect(try size() == first)
+        try file.keep(watch, at: now + .seconds(70))
+        #expect(try size() != first)
+
+        try "{".write(toFile: file.path, atomically: true, encoding: .utf8)
+        #expect(throws: FleetError.self) { try file.read() }
     }
 
     @Test("A replica that starts for too long is told while it starts, and one that did when it is ready")

@@ -16,12 +16,12 @@ struct JournalAppenderTests {
     private let limits = GuardLimits(restartWindow: .seconds(60))
     private let pool = ObservedPool(id: PoolID("chat"), bounds: ReplicaBounds(minimum: 1, maximum: 9))
 
-    private func open(_ policy: any ScalingPolicy = StaticPolicy(parameters: .init(replicas: 3))) throws
-        -> JournalAppender.Opened
-    {
+    private func open(
+        _ policy: any ScalingPolicy = StaticPolicy(parameters: .init(replicas: 3)), isDaily: Bool = false
+    ) throws -> JournalAppender.Opened {
         try JournalAppender.open(
             path: path, origin: "tests", policy: policy, limits: limits,
-            observer: Observer(pools: [pool], window: .seconds(20), staleness: .seconds(20)))
+            observer: Observer(pools: [pool], window: .seconds(20), staleness: .seconds(20)), isDaily: isDaily)
     }
 
     private func tick(_ opened: inout JournalAppender.Opened, at seconds: Int64, restarted: Bool = false) throws {
@@ -159,6 +159,88 @@ struct JournalAppenderTests {
         #expect(JournalCheckpoint.replay(journal: path) == nil)
         let again = try open(remembering)
         #expect(again.last == Instant.epoch + .seconds(Int64(expected) * 10))
+    }
+
+    private var folder: String { URL(filePath: path).deletingLastPathComponent().path }
+
+    /// A journal of two days and the beginning of a third.
+    private func threeDays(_ opened: inout JournalAppender.Opened) throws {
+        for second in [86_370, 86_380, 86_390, 86_400, 86_410, 172_800, 172_810] as [Int64] {
+            try tick(&opened, at: second)
+        }
+    }
+
+    @Test("A day's journal is put aside with the next day's first tick; each is right alone and in order")
+    func days() throws {
+        var opened = try open(remembering, isDaily: true)
+        try threeDays(&opened)
+        let files = JournalSegments.files(in: folder)
+        #expect(
+            files.map { URL(filePath: $0).lastPathComponent } == [
+                "journal.1.jsonl", "journal.2.jsonl", "journal.jsonl",
+            ])
+        #expect(try files.map { try JournalVerification.verify(path: $0).ticks } == [4, 2, 1])
+        // A start goes on with what was remembered, and counts on.
+        var again = try open(remembering, isDaily: true)
+        #expect(again.last == Instant.epoch + .seconds(172_810))
+        #expect(try ParameterValue(encoding: again.loop.memory) == ParameterValue(encoding: opened.loop.memory))
+        try tick(&again, at: 172_820, restarted: true)
+        var ticks: [Int] = []
+        try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { ticks.append($1.ticks) }
+        #expect(ticks == [4, 2, 2])
+        for number in 1...8 { #expect(try JournalLookup.line(of: number, in: path) != nil, "\(number)") }
+        #expect(try JournalLookup.line(of: 9, in: path) == nil)
+        // Old ones may be taken away, and their numbers are not used again.
+        try FileManager.default.removeItem(atPath: files[0])
+        try tick(&again, at: 259_200)
+        #expect(
+            JournalSegments.files(in: folder).map { URL(filePath: $0).lastPathComponent }
+                == ["journal.2.jsonl", "journal.3.jsonl", "journal.jsonl"])
+        try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
+    }
+
+    @Test(
+        "A file that does not go on where the one before it ends is found", arguments: ["memory", "left out", "other"])
+    func brokenDays(kind: String) throws {
+        var opened = try open(remembering, isDaily: true)
+        try threeDays(&opened)
+        let files = JournalSegments.files(in: folder)
+        switch kind {
+        case "memory":
+            // Whoever signs the header again can change what is remembered; its own ticks may come out all the same.
+            let line = try String(contentsOfFile: files[1], encoding: .utf8).split(separator: "\n")[0]
+            var header = try JSONDecoder().decode(JournalHeader.self, from: Data(line.utf8))
+            let text = try ParameterValue(encoding: header.continuation!).canonicalJSON
+            let other = text.replacingOccurrences(of: "\"generation\":0", with: "\"generation\":5")
+            try #require(other != text)
+            let end = try JSONDecoder().decode(JournalContinuation.self, from: Data(other.utf8))
+            header = try header.followed(after: end, origin: header.origin)
+            try (try header.line + "\n").write(toFile: files[1], atomically: false, encoding: .utf8)
+            #expect(try JournalVerification.verify(path: files[1]).ticks == 0)
+        case "left out": try FileManager.default.removeItem(atPath: files[1])
+        default:
+            let other = JournalAppenderTests()
+            var opened = try other.open(StaticPolicy(parameters: .init(replicas: 5)))
+            try other.tick(&opened, at: 86_370)
+            try FileManager.default.removeItem(atPath: files[0])
+            try FileManager.default.moveItem(atPath: other.path, toPath: files[0])
+        }
+        #expect(throws: JournalError.self) {
+            try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
+        }
+    }
+
+    @Test("A controller that died between the two names of its journal goes on with it")
+    func betweenNames() throws {
+        var opened = try open(remembering, isDaily: true)
+        for second in [86_380, 86_390] as [Int64] { try tick(&opened, at: second) }
+        try FileManager.default.moveItem(atPath: path, toPath: "\(folder)/journal.1.jsonl")
+        var again = try open(remembering, isDaily: true)
+        #expect(again.last == Instant.epoch + .seconds(86_390))
+        #expect(JournalSegments.files(in: folder) == [path])
+        try tick(&again, at: 86_400, restarted: true)
+        #expect(JournalSegments.files(in: folder).count == 2)
+        try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
     }
 
     @Test("Another policy begins another journal, which names the one before")

@@ -74,6 +74,24 @@ struct LocalPoolTests {
         try await until("the new one replaces it") { pool.running == ["r0", "r2"] }
     }
 
+    @Test("A fleet ends the workers of a pool that it had lost, and not those of another", .timeLimit(.minutes(1)))
+    func endsLost() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (first, second, never) = (pool.controller(), pool.controller(), pool.controller())
+        try await first.begin(epoch: 1)
+        await never.stopAll(within: .seconds(1))
+        #expect(pool.running == ["r0", "r1"])
+        try await second.begin(epoch: 2)
+        await first.standDown()
+        await first.stopAll(within: .seconds(1))
+        #expect(pool.running == ["r0", "r1"])
+        // As when its lease ran out and nobody else came.
+        await second.standDown()
+        await second.stopAll(within: .seconds(5))
+        #expect(pool.running.isEmpty)
+    }
+
     @Test("What a controller ordered and did not live to do, the next one does", .timeLimit(.minutes(1)))
     func halfDone() async throws {
         let pool = WaitingPool()

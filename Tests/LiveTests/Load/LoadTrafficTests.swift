@@ -9,10 +9,12 @@ import Workload
 
 @Suite("Traffic of a load")
 struct LoadTrafficTests {
-    private func requests(_ traffic: LoadTraffic) throws -> [LoadRequest] {
+    private func requests(
+        _ traffic: LoadTraffic, style: RequestStyle = RequestStyle(model: "m")
+    ) throws -> [LoadRequest] {
         let encoder = RequestEncoder(
-            style: RequestStyle(model: "m"), target: try LoadTarget("http://h:1"), tenants: traffic.tenants,
-            classes: traffic.classes)
+            style: style, target: try LoadTarget("http://h:1"), tenants: traffic.tenants, classes: traffic.classes,
+            pools: traffic.pools)
         let feed = RequestFeed(traffic, encoder: encoder)
         feed.start()
         var all: [LoadRequest] = []
@@ -32,8 +34,8 @@ struct LoadTrafficTests {
         var stream = traffic.stream()
         var expected: [(offset: Double, arrival: Arrival)] = []
         while let next = stream.next() {
-            let since = (next.time - scenario.start).seconds - 2
-            if since >= 0 { expected.append((since / speed, next)) }
+            let since = (next.arrival.time - scenario.start).seconds - 2
+            if since >= 0 { expected.append((since / speed, next.arrival)) }
         }
         let sent = try requests(traffic)
         // More than the feed may have ready at a time is none too many: it goes on where there is room.
@@ -45,6 +47,32 @@ struct LoadTrafficTests {
         }
         #expect(sent.map(\.number) == Array(0..<sent.count))
         #expect(try #require(sent.last).offset < .seconds(5))
+    }
+
+    @Test("A request asks for the pool of its traffic where that is wanted")
+    func pools() throws {
+        var scenario = try TestLoad.scenario(rate: 50)
+        var second = scenario.pools[0]
+        second.id = PoolID("other")
+        scenario.pools.append(second)
+        var source = scenario.sources[0]
+        (source.name, source.pool, source.promptTokens) = ("second", second.id, .fixed(16))
+        scenario.sources.append(source)
+        let traffic = try LoadTraffic(scenario, for: .seconds(2))
+        func models(_ style: RequestStyle) throws -> [Int32: Set<String>] {
+            var models: [Int32: Set<String>] = [:]
+            for request in try requests(traffic, style: style) {
+                let text = String(buffer: request.bytes)
+                let body = try #require(text.range(of: "\r\n\r\n")).upperBound
+                let json = try JSONSerialization.jsonObject(with: Data(text[body...].utf8)) as? [String: Any]
+                models[request.arrival.promptTokens, default: []].insert(try #require(json?["model"] as? String))
+            }
+            return models
+        }
+        #expect(try models(RequestStyle(model: "m")) == [8: ["m"], 16: ["m"]])
+        var style = RequestStyle(model: "m")
+        style.asksForPools = true
+        #expect(try models(style) == [8: ["laptop"], 16: ["other"]])
     }
 
     @Test("What cannot be sent is refused with the reason")

@@ -1,4 +1,6 @@
 import Foundation
+import InferenceCore
+import Serving
 import Testing
 import Units
 
@@ -98,6 +100,37 @@ struct TracingTests {
         #expect(server.attributes["tidegate.tenant"] == "globex")
         #expect(server.attributes["http.response.status_code"] == "200")
         for span in [server, engine] { #expect(span.attributes["gen_ai.usage.output_tokens"] == "3") }
+        #expect(collector.requests.allSatisfy { !$0.body.contains("secret") })
+        try await collector.stop()
+    }
+
+    @Test("Embeddings have a span at their worker too, with when they had a place")
+    func embeddings() async throws {
+        let collector = try await OddServer { _ in OddServer.plain("200 OK", "{}") }
+        let model = CoreModel(preset: .tiny)
+        let limits = BatcherConfiguration(maxBatchedTokens: 64, maxSequences: 4, totalBlocks: 128, maxContext: 512)
+        var configuration = WorkerServer.Configuration()
+        configuration.spans = SpanExporter(to: try collector.target, service: "worker", version: "test")
+        let worker = try await TestWorker.start(
+            model.loop(limits: limits, maxQueue: 16), model.served(as: "tiny", maxContext: limits.maxContext),
+            configuration: configuration)
+        try await worker.warm()
+        for field in [Self.client, "\(Self.client.dropLast())0"] {
+            let answer = try await HTTP.post(
+                worker.port, "/v1/embeddings", #"{"input":["a secret","and another"]}"#,
+                headers: "traceparent: \(field)\r\n")
+            #expect(answer.status == 200)
+        }
+        try await worker.stop()
+        let spans = try Self.spans(collector)
+        #expect(spans.count == 1)
+        let span = try #require(spans.first)
+        #expect(span.name == "embeddings tiny" && span.parent == "b7ad6b7169203331" && span.kind == 2)
+        #expect(span.events == ["admitted", "embedding"])
+        #expect(span.start < span.end && span.error == nil)
+        #expect(span.attributes["tidegate.prompts"] == "2")
+        #expect(Int(span.attributes["gen_ai.usage.input_tokens"] ?? "") ?? 0 >= 4)
+        #expect(span.attributes["gen_ai.usage.output_tokens"] == nil)
         #expect(collector.requests.allSatisfy { !$0.body.contains("secret") })
         try await collector.stop()
     }

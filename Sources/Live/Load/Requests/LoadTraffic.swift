@@ -18,6 +18,8 @@ public struct LoadTraffic: Sendable {
     public let duration: TimeSpan
     /// What the scenario's rate is multiplied by.
     public let speed: Double
+    /// Of each source, then of each trace; none for requests that are given one by one.
+    let pools: [PoolID]
     private let sources: [TrafficSource]
     private let traces: [TraceTraffic]
     /// Requests that are given one by one, by their times after the start; `nil` where a scenario has them.
@@ -30,7 +32,7 @@ public struct LoadTraffic: Sendable {
     public init(_ name: String, requests: [Arrival]) {
         (self.name, seed, speed) = (name, 0, 1)
         (tenants, classes) = ([Tenant(name: "tidegate")], [SLOClass(name: name)])
-        (sources, traces, list) = ([], [], requests)
+        (pools, sources, traces, list) = ([], [], [], requests)
         (start, begin) = (.epoch, .zero)
         duration = TimeSpan(nanoseconds: (requests.last.map { $0.time - .epoch } ?? .zero).nanoseconds + 1)
     }
@@ -58,6 +60,7 @@ public struct LoadTraffic: Sendable {
         let isChosen = { (id: PoolID) in pool == nil || id.name == pool }
         sources = scenario.sources.filter { isChosen($0.pool) }
         traces = scenario.traces.filter { isChosen($0.pool) }
+        pools = sources.map(\.pool) + traces.map(\.pool)
         guard sources.count + traces.count > 0 else {
             throw LoadError("the scenario has no traffic" + (pool.map { " for pool '\($0)'" } ?? ""))
         }
@@ -85,14 +88,14 @@ public struct LoadTraffic: Sendable {
         case scenario(ArrivalStream)
         case list(ArraySlice<Arrival>)
 
-        mutating func next() -> Arrival? {
+        mutating func next() -> RoutedArrival? {
             switch self {
             case .scenario(var stream):
                 defer { self = .scenario(stream) }
-                return stream.next()?.arrival
+                return stream.next()
             case .list(var rest):
                 defer { self = .list(rest) }
-                return rest.popFirst()
+                return rest.popFirst().map { RoutedArrival(arrival: $0, source: 0) }
             }
         }
 

@@ -20,6 +20,8 @@ public struct RequestStyle: Hashable, Sendable {
     public var api = API.completions
     public var prompts = Prompts.tokenIDs
     public var model: String
+    /// Whether a request asks for the pool of its traffic in place of `model`: a gateway serves each under its name.
+    public var asksForPools = false
     /// Whether the server is asked to go on to the asked length whatever the model says: an extension of vLLM.
     public var ignoresEnd = true
     /// Whether a class's priority goes into the body too, an extension of vLLM, and not only into `X-Priority`.
@@ -55,8 +57,8 @@ struct RequestEncoder {
     private let style: RequestStyle
     /// The head up to the fields that differ between requests.
     private let head: [UInt8]
-    /// The body up to the prompt, and what follows the maximum of tokens.
-    private let opening: [UInt8]
+    /// The body up to the prompt: by source where that names the pool, or else one. And what follows the maximum of tokens.
+    private let openings: [[UInt8]]
     private let closing: [UInt8]
     /// Tenants' names in quotes.
     private let tenants: [[UInt8]]
@@ -64,13 +66,17 @@ struct RequestEncoder {
     /// What the head says of each class; nothing where there is one class alone.
     private let classFields: [[UInt8]]
 
-    init(style: RequestStyle, target: LoadTarget, tenants: [Tenant], classes: [SLOClass]) {
+    /// - Parameter pools: Of each source of traffic, for a style that asks for them.
+    init(
+        style: RequestStyle, target: LoadTarget, tenants: [Tenant], classes: [SLOClass], pools: [PoolID] = []
+    ) {
         self.style = style
         var head = "POST \(target.path(style.api.path)) HTTP/1.1\r\nHost: \(target.authority)\r\n"
         head += "Content-Type: application/json\r\nAccept: text/event-stream\r\nUser-Agent: tidegate-load\r\n"
         for field in style.fields { head += "\(field.name): \(field.value)\r\n" }
         self.head = Array(head.utf8)
-        opening = Array("{\"model\":\(quoted(style.model)),".utf8)
+        let models = style.asksForPools && !pools.isEmpty ? pools.map(\.name) : [style.model]
+        openings = models.map { Array("{\"model\":\(quoted($0)),".utf8) }
         let end = style.ignoresEnd ? ",\"ignore_eos\":true" : ""
         closing = Array("\(end),\"stream\":true,\"stream_options\":{\"include_usage\":true}".utf8)
         self.tenants = tenants.map { Array(quoted($0.name).utf8) }
@@ -85,8 +91,10 @@ struct RequestEncoder {
     }
 
     /// The bytes of a request.
-    func encode(_ arrival: Arrival, number: Int) -> ByteBuffer {
-        let body = body(of: arrival, number: number)
+    ///
+    /// - Parameter source: Which of the traffic's sources it is from.
+    func encode(_ arrival: Arrival, number: Int, source: Int = 0) -> ByteBuffer {
+        let body = body(of: arrival, number: number, opening: openings[min(source, openings.count - 1)])
         let fields = classFields[Int(arrival.sloClass)]
         var bytes = head
         bytes.reserveCapacity(head.count + body.count + fields.count + 64)
@@ -98,7 +106,7 @@ struct RequestEncoder {
         return ByteBuffer(bytes: bytes)
     }
 
-    private func body(of arrival: Arrival, number: Int) -> [UInt8] {
+    private func body(of arrival: Arrival, number: Int, opening: [UInt8]) -> [UInt8] {
         var body = opening
         body.reserveCapacity(opening.count + closing.count + 6 * Int(arrival.promptTokens) + 128)
         switch (style.api, style.prompts) {

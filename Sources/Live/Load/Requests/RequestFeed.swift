@@ -73,13 +73,14 @@ final class RequestFeed: Sendable {
         var stream = traffic.stream()
         var made: [LoadRequest] = []
         var number = 0
-        while let arrival = stream.next() {
+        while let next = stream.next() {
+            let arrival = next.arrival
             let offset = traffic.offset(of: arrival)
             guard offset >= .zero else { continue }
             made.append(
                 LoadRequest(
                     number: number, offset: offset, arrival: arrival,
-                    bytes: encoder.encode(arrival, number: number)))
+                    bytes: encoder.encode(arrival, number: number, source: next.source)))
             number += 1
             if made.count == Self.batch, !hand(over: &made) { return }
         }

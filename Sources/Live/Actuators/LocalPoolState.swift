@@ -1,0 +1,87 @@
+import Control
+import FleetModel
+import Formats
+import Simulation
+import Units
+
+/// What a pool of processes must know after its controller has died.
+struct LocalPoolState: Codable {
+    struct Worker: Codable {
+        var id: ReplicaID
+        var machine: Int
+        var process: ChildProcess?
+        var log: String
+        var url: String?
+        var phase: ReplicaPhase
+        var meteredAt: Instant
+        var busy: TimeSpan
+
+        init(_ replica: LocalReplica) {
+            id = replica.id
+            machine = replica.machine
+            process = replica.process
+            log = replica.log
+            url = replica.url
+            phase = replica.lifecycle.phase
+            meteredAt = replica.meteredAt
+            busy = replica.meteredBusy
+        }
+    }
+
+    /// Of the leader who gave the last order.
+    var epoch = 0
+    var target = 0
+    var appliedGeneration = 0
+    var reachedGeneration = 0
+    /// Replicas ever started: the number of the next one.
+    var started = 0
+    var machines: MachineBook
+    /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
+    var stood: [String: [ReplicaID]]?
+    var workers: [Worker] = []
+    /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.
+    var usageBytes: Int?
+
+    init(_ configuration: LocalPool.Configuration) {
+        machines = MachineBook(
+            pool: configuration.pool.id, offering: configuration.pool.offering,
+            slots: configuration.pool.replicasPerInstance, tenantCount: configuration.tenantCount)
+    }
+}
+
+// MARK: - Money
+
+extension LocalPoolState {
+    /// Writes down that a replica stands on a machine, by whose name its requests are found.
+    mutating func stand(_ replica: ReplicaID, on machine: Int) {
+        guard let name = machines.machines[machine]?.name else { return }
+        stood = stood ?? [:]
+        if stood![name]?.contains(replica) != true { stood![name, default: []].append(replica) }
+    }
+
+    /// Charges a replica's time up to now to its machine.
+    mutating func meter(_ replica: inout LocalReplica, at now: Instant) {
+        let span = max(.zero, now - replica.meteredAt)
+        let steps = min(span, replica.busy - replica.meteredBusy)
+        (replica.meteredAt, replica.meteredBusy) = (now, replica.busy)
+        machines.machines[replica.machine]!.tally.charge(span, steps: steps, in: replica.lifecycle.phase)
+    }
+
+    /// Writes down what machines were used for, and which replicas stood on them.
+    ///
+    /// - Throws: `OutputError`; the records are lost then.
+    mutating func write(_ records: [UsageRecord], to path: String) throws(OutputError) {
+        defer { for record in records where record.terminated { stood?[record.instance] = nil } }
+        let machines = records.map { MachineUsage($0, replicas: stood?[$0.instance]) }
+        usageBytes = try MachineUsageFile.append(machines, to: path)
+    }
+}
+
+/// A pool's state file that cannot be understood.
+struct LocalPoolStateError: Error, CustomStringConvertible {
+    var path: String
+
+    var description: String {
+        "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
+    }
+}
