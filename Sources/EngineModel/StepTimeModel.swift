@@ -149,3 +149,40 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         return copy
     }
 }
+
+extension StepTimeCoefficients.Decode {
+    private enum Key: String, CodingKey {
+        case constant, perSequence, perContextToken, perSequenceBeyondHinge, hingeSequences
+        case perSequenceBeyondSecondHinge, secondHingeSequences, perSkewToken
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        try self.init(
+            constant: values.decode(Double.self, forKey: .constant),
+            perSequence: values.decode(Double.self, forKey: .perSequence),
+            perContextToken: values.decode(Double.self, forKey: .perContextToken),
+            perSequenceBeyondHinge: values.decode(Double.self, forKey: .perSequenceBeyondHinge),
+            hingeSequences: values.decode(Int64.self, forKey: .hingeSequences),
+            perSequenceBeyondSecondHinge: values.decodeIfPresent(Double.self, forKey: .perSequenceBeyondSecondHinge)
+                ?? 0,
+            secondHingeSequences: values.decodeIfPresent(Int64.self, forKey: .secondHingeSequences) ?? 0,
+            perSkewToken: values.decodeIfPresent(Double.self, forKey: .perSkewToken))
+    }
+
+    /// A second bend that is not there is not written: policies and profiles from before there was one have the same bytes, and
+    /// the same digest.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(constant, forKey: .constant)
+        try values.encode(perSequence, forKey: .perSequence)
+        try values.encode(perContextToken, forKey: .perContextToken)
+        try values.encode(perSequenceBeyondHinge, forKey: .perSequenceBeyondHinge)
+        try values.encode(hingeSequences, forKey: .hingeSequences)
+        if secondHingeSequences != 0 {
+            try values.encode(perSequenceBeyondSecondHinge, forKey: .perSequenceBeyondSecondHinge)
+            try values.encode(secondHingeSequences, forKey: .secondHingeSequences)
+        }
+        try values.encodeIfPresent(perSkewToken, forKey: .perSkewToken)
+    }
+}
