@@ -18,6 +18,9 @@ import time
 SCHED_DEADLINE, RESET_ON_FORK = 6, 1
 PERIOD = 10_000_000  # ns: far below the second of the fair server
 PRIORITY = int(os.environ.get("URGENCY", "20"))
+# Which threads get a deadline: all of the command's process, or those named 'engine' alone. A process whose threads all have
+# one can wait for ever, at its end, for one that has none.
+DEADLINES = os.environ.get("DEADLINES", "all")
 SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
 
 
@@ -87,8 +90,8 @@ def main():
     while child.poll() is None:
         for thread, name, process in threads(child.pid):
             # Libraries of Python's engines set priorities of their own threads, which a thread with a deadline refuses.
-            make_urgent(
-                thread, engine if computes(thread, name, process) else cpu, deadline=name == "engine" or process == child.pid)
+            has_deadline = name == "engine" or (process == child.pid and DEADLINES == "all")
+            make_urgent(thread, engine if computes(thread, name, process) else cpu, has_deadline)
         time.sleep(0.02)
     sys.exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
 
