@@ -1,7 +1,7 @@
 """Runs a command whose threads come before everything else on a processor: urgent.py CPU [ENGINE_CPU] -- COMMAND …
 
 A thread named 'engine' and the first thread of vLLM's worker go to ENGINE_CPU, all others to CPU: on one processor a
-thread that sends tokens waits for the one that computes. Processes that the command starts are included.
+thread that sends tokens waits for the one that computes. Processes that the command starts are included where ENGINE_CPU is given.
 
 Real-time priority is not enough: since Linux 6.12 the kernel gives ordinary tasks 50 ms of each second in which a real-time
 thread would leave them none (the fair server), which is as much as several steps. A thread with a deadline comes before
@@ -57,15 +57,15 @@ def make_urgent(thread, cpu, deadline):
         pass
 
 
-def threads(process):
-    """Threads of a process and of those that it started: number, name, process."""
+def threads(process, with_children):
+    """Threads of a process, and of those that it started where that is wanted: number, name, process."""
     try:
         for thread in os.listdir(f"/proc/{process}/task"):
             with open(f"/proc/{process}/task/{thread}/comm") as file:
                 yield int(thread), file.read().strip(), process
             with open(f"/proc/{process}/task/{thread}/children") as file:
-                for child in file.read().split():
-                    yield from threads(int(child))
+                for child in file.read().split() if with_children else []:
+                    yield from threads(int(child), True)
     except (FileNotFoundError, ProcessLookupError):
         pass  # It ended meanwhile.
 
@@ -88,7 +88,8 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: child.send_signal(number))
     while child.poll() is None:
-        for thread, name, process in threads(child.pid):
+        # A client that starts a server leaves it to the server's own.
+        for thread, name, process in threads(child.pid, with_children=bool(rest)):
             # Libraries of Python's engines set priorities of their own threads, which a thread with a deadline refuses.
             has_deadline = name == "engine" or (process == child.pid and DEADLINES == "all")
             make_urgent(thread, engine if computes(thread, name, process) else cpu, has_deadline)
