@@ -55,7 +55,10 @@ struct Validate: AsyncParsableCommand {
         let engine = try progress.telling { try EngineProfileFile.read(path: profile) }
         let played = try progress.telling { try ScenarioFile.read(scenario) }
         let load = try LoadSetup(played, target: target, selection, sending)
-        let (run, result) = try await load.play(progress) { $0.keepsRequests = true }
+        let (run, result) = try await load.play(progress) {
+            $0.keepsRequests = true
+            $0.limits.reusesConnections = false
+        }
         guard result.stoppedAt == nil else { throw ExitCode.interrupted }
         let answers = try progress.telling { try result.timedAnswers(of: load.server) }
         guard answers.contains(where: { $0.outputTokens > 1 }) else {
@@ -72,6 +75,7 @@ struct Validate: AsyncParsableCommand {
                 "WARNING: \(result.tally.offered - answers.count) of \(result.tally.offered) requests did not complete: "
                     + "the simulation is without them")
         }
+        if let warning = result.tally.cacheWarning { progress.alert("WARNING: \(warning)") }
         try report(measured, engine, progress)
     }
 
