@@ -61,7 +61,9 @@ struct LoadRunTests {
         #expect(tally.tpot.sum == spans.reduce(0, +))
     }
 
-    @Test("A server that still has prompts of one request each is told of", arguments: [(nil, false), (0, false), (3, true)])
+    @Test(
+        "A server that still has prompts of one request each is told of",
+        arguments: [(nil, false), (0, false), (3, true)])
     func cached(tokens: Int?, isTold: Bool) async throws {
         let server = try await OddServer { _ in OddServer.answer(cached: tokens) }
         let traffic = try LoadTraffic(TestLoad.scenario(rate: 100), for: .milliseconds(200))
