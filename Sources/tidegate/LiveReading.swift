@@ -13,26 +13,47 @@ import Units
 struct LiveReading {
     private let folder: LiveStateFolder
     private var scenario: Scenario
+    private let from: Instant?
+    private let to: Instant?
+    /// Those that reach into the period; the last one where none does.
+    private let journals: [String]
     /// Of all files, as they were written.
     private var usage: [MachineUsage] = []
     private var sources: [LiveRecord.Source] = []
     private var warnings: [String] = []
 
-    /// Reads what machines were used for.
+    /// Reads what machines were used for, and which pools there were.
     ///
+    /// - Parameters:
+    ///   - from: Where the period begins; `nil` for where anything was billed first.
+    ///   - to: Where it ends; `nil` for where anything was billed last.
     /// - Throws: `InputError`, `JournalError`, and a `LiveReadingError` when the records are not of this scenario.
-    init(folder: LiveStateFolder, scenario: Scenario) throws {
-        self.folder = folder
+    init(folder: LiveStateFolder, scenario: Scenario, from: Instant?, to: Instant?) throws {
+        (self.folder, self.from, self.to) = (folder, from, to)
         self.scenario = scenario
-        let observed = try observedPools()
-        let billed = folder.usage.map { PoolID($0.pool) }
-        for (pool, file) in zip(
-            observed + billed, observed.map { _ in folder.journals[0] } + folder.usage.map { $0.file })
-        where !scenario.pools.contains(where: { $0.id == pool }) {
+        let begun = try Self.firstTicks(of: folder).reaching(from: from, to: to)
+        journals = begun.isEmpty ? [folder.journals.last!] : begun.map(\.journal)
+        var named: [(pool: PoolID, file: String)] = []
+        for first in begun {
+            for pool in first.pools where !named.contains(where: { $0.pool == pool }) {
+                named.append((pool, first.journal))
+            }
+        }
+        var billed: [PoolID] = []
+        for (pool, file) in folder.usage {
+            let records = try MachineUsageFile.read(path: folder.file(file))
+            usage += records
+            // A pool that had ended before, or began later, needs no place in the scenario.
+            guard records.isEmpty || records.contains(where: { $0.record.reaches(from: from, to: to) }) else {
+                continue
+            }
+            billed.append(PoolID(pool))
+            named.append((PoolID(pool), file))
+        }
+        for (pool, file) in named where !scenario.pools.contains(where: { $0.id == pool }) {
             throw LiveReadingError.unknown("pool", pool.name, file: folder.file(file), scenario: scenario.name)
         }
-        self.scenario.pools.removeAll { !observed.contains($0.id) && !billed.contains($0.id) }
-        for file in folder.usage { usage += try MachineUsageFile.read(path: folder.file(file.file)) }
+        self.scenario.pools.removeAll { pool in !named.contains { $0.pool == pool.id } }
         for pool in self.scenario.pools where !billed.contains(pool.id) {
             warnings.append(
                 "pool '\(pool.id)' has no record of machines and is in no bill: who rents them out bills what a command or "
@@ -40,23 +61,23 @@ struct LiveReading {
         }
     }
 
-    /// Those of the journals' first ticks.
-    private func observedPools() throws -> [PoolID] {
-        var pools: [PoolID] = []
+    private static func firstTicks(of folder: LiveStateFolder) throws -> [FirstTick] {
+        var firsts: [FirstTick] = []
         for journal in folder.journals {
             _ = try JournalVerification.records(path: folder.file(journal)) { record in
-                pools += record.observation.pools.map(\.pool).filter { !pools.contains($0) }
+                firsts.append(
+                    FirstTick(journal: journal, time: record.time, pools: record.observation.pools.map(\.pool)))
                 return false
             }
         }
-        return pools
+        return firsts
     }
 
     /// Reads ledger and journal.
     ///
     /// - Throws: Besides what reading throws, a `LiveReadingError` when nothing was recorded in the period.
-    mutating func content(from: Instant?, to: Instant?, command: String, console: Console) throws -> ReportContent {
-        let (start, end) = try bounds(from, to)
+    mutating func content(command: String, console: Console) throws -> ReportContent {
+        let (start, end) = try bounds()
         var period = LivePeriod(scenario, from: start, to: end, usage: usage)
         guard !period.usage.isEmpty else { throw nothing(from: start, to: end) }
         noteFiles(period)
@@ -77,7 +98,7 @@ struct LiveReading {
     }
 
     /// As asked for; what was billed where nothing was.
-    private func bounds(_ from: Instant?, _ to: Instant?) throws(LiveReadingError) -> (Instant, Instant) {
+    private func bounds() throws(LiveReadingError) -> (Instant, Instant) {
         let first = from ?? usage.map(\.record.start).min()
         let last = to ?? usage.map(\.record.end).max()
         guard let first, let last else {
@@ -135,13 +156,13 @@ struct LiveReading {
 
     // MARK: - Decisions
 
-    /// - Returns: The policy that was live last.
+    /// - Returns: The policy that was live last in the period.
     private mutating func readJournals(
         into period: inout LivePeriod, from start: Instant, to end: Instant, _ console: Console
     ) throws -> PolicyFile {
         var before: JournalSummary?
         var policies: [PolicyFile] = []
-        for journal in folder.journals {
+        for journal in journals {
             console.say("reading \(journal)")
             let known = period.tickCount
             let summary = try JournalVerification.records(path: folder.file(journal)) { record in
@@ -154,13 +175,14 @@ struct LiveReading {
                 warnings.append("\(journal) does not name the last hash of the journal before it")
             }
             before = summary
-            if taken > 0 || policies.isEmpty { policies.append(summary.header.policy) }
+            let policy = summary.header.policy
+            if taken > 0, policies.last?.digest != policy.digest { policies.append(policy) }
         }
-        if Set(policies.map(\.digest)).count > 1 {
+        if policies.count > 1 {
             let names = policies.map { "\($0.name) (\($0.digest.prefix(12)))" }.joined(separator: ", then ")
             warnings.append("the policy or its limits changed in this period: \(names); the last is shown")
         }
-        return policies.last!
+        return policies.last ?? before!.header.policy
     }
 
     /// What the scenario calls the policy; its own name where the scenario has another.
@@ -170,6 +192,30 @@ struct LiveReading {
             return (try? PolicyFile(policy))?.digest == file.digest
         }
         return choice?.label ?? file.name
+    }
+}
+
+/// A journal's first tick.
+private struct FirstTick {
+    var journal: String
+    var time: Instant
+    var pools: [PoolID]
+}
+
+extension [FirstTick] {
+    /// Those of journals that reach into a period: each goes to the first tick of the next.
+    fileprivate func reaching(from: Instant?, to: Instant?) -> [FirstTick] {
+        indices.filter { index in
+            if let to, self[index].time > to { return false }
+            guard let from, index + 1 < count else { return true }
+            return self[index + 1].time > from
+        }.map { self[$0] }
+    }
+}
+
+extension UsageRecord {
+    fileprivate func reaches(from: Instant?, to: Instant?) -> Bool {
+        (to.map { start < $0 } ?? true) && (from.map { end > $0 } ?? true)
     }
 }
 

@@ -63,14 +63,21 @@ struct Report: ParsableCommand {
         let console = Console(isQuiet: quiet)
         let (scenario, folder) = try inputs(console)
         try console.writing { try AtomicOutput.check(ResultFiles.names, in: output) }
-        let content = try console.tellingOfRecords { () throws in
-            var reading = try LiveReading(folder: LiveStateFolder(path: folder), scenario: scenario)
-            return try reading.content(from: from, to: to, command: command, console: console)
-        }
+        let content = try console.tellingOfRecords { () throws in try read(folder, of: scenario, console) }
         console.finishProgress()
         let summary = try CanonicalJSON.encode(RunSummary(content.result))
         try ResultFiles.write(content, summary: summary, to: output, console: console)
         print(json ? summary : ResultText.live(content, folder: output), terminator: json ? "" : "\n")
+    }
+
+    /// Reads anew when a day's journal was put aside meanwhile: under the name that was read lies the next day's.
+    private func read(_ folder: String, of scenario: Scenario, _ console: Console) throws -> ReportContent {
+        while true {
+            let state = try LiveStateFolder(path: folder)
+            var reading = try LiveReading(folder: state, scenario: scenario, from: from, to: to)
+            let content = try reading.content(command: command, console: console)
+            if try LiveStateFolder(path: folder).journals == state.journals { return content }
+        }
     }
 
     private func inputs(_ console: Console) throws -> (Scenario, folder: String) {

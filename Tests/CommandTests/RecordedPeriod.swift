@@ -19,10 +19,19 @@ import Units
 ///
 /// Of 40 requests 37 completed, two of them answered as a whole.
 final class RecordedPeriod {
-    static let start = Instant("2026-11-02T10:30:00Z")!
-    static let end = start + .seconds(720)
     static let ticks = 72
 
+    /// What the controller of the period decides by, and how it keeps its journal.
+    struct Control {
+        var policy: any ScalingPolicy = StaticPolicy(parameters: .init(replicas: 2))
+        /// Whether it only watches.
+        var isShadow = false
+        var isDaily = false
+        /// Of an hour before the period, with one tick.
+        var earlier: (any ScalingPolicy)?
+    }
+
+    let start: Instant
     let folder: String
     var journal: String { folder + "/journal.jsonl" }
     var ledgerPath: String { folder + "/gateway/ledger.sqlite" }
@@ -31,23 +40,25 @@ final class RecordedPeriod {
     private static let offering = Offering(
         provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand)
 
-    /// - Parameter isShadow: Whether the controller only watches.
-    init(isShadow: Bool = false) throws {
+    init(start: Instant = Instant("2026-11-02T10:30:00Z")!, _ control: Control = Control()) throws {
+        self.start = start
         folder = FileManager.default.temporaryDirectory.appending(path: "report-\(UUID().uuidString)").path
         for part in ["gateway", "pools/chat"] {
             try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
         }
         try writeUsage()
         let ledger = try UsageLedger(path: ledgerPath)
-        try ledger.append(Self.rows)
+        try ledger.append(rows)
         try ledger.close()
-        try writeJournal(isShadow: isShadow)
+        try writeJournal(control)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// Runs `tidegate report` on it, into `out`.
-    func report(_ arguments: String..., scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
+    func report(_ arguments: String...) throws -> (text: String, code: Int32) { try report(arguments) }
+
+    func report(_ arguments: [String], scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
         let path = Program.repository.appending(path: "Scenarios/\(scenario)").path
         return try Program.run(
             ["report", folder, "--scenario", path, "--output", folder + "/out", "--json", "--quiet"] + arguments)
@@ -68,29 +79,29 @@ final class RecordedPeriod {
         try text.write(to: URL(filePath: folder + "/pools/chat/workers.json"))
     }
 
-    static func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
+    func at(_ seconds: Int64) -> Instant { start + .seconds(seconds) }
 
     private func writeUsage() throws {
         var book = MachineBook(pool: pool, offering: Self.offering, slots: 1, tenantCount: 2)
-        let (ready, load) = (ReplicaPhase.ready(since: Self.start), ReplicaPhase.starting(.load, since: Self.start))
-        let draining = ReplicaPhase.draining(since: Self.start, deadline: Self.end)
-        _ = book.place(handedOver: Self.start)
-        _ = book.place(handedOver: Self.at(72))
+        let (ready, load) = (ReplicaPhase.ready(since: start), ReplicaPhase.starting(.load, since: start))
+        let draining = ReplicaPhase.draining(since: start, deadline: at(720))
+        _ = book.place(handedOver: start)
+        _ = book.place(handedOver: at(72))
         book.machines[0]!.tally.charge(.seconds(360), steps: .seconds(180), in: ready)
         book.machines[1]!.tally.charge(.seconds(36), steps: .zero, in: load)
         book.machines[1]!.tally.charge(.seconds(252), steps: .seconds(126), in: ready)
-        let hour = book.closePeriod(at: Self.at(360))
+        let hour = book.closePeriod(at: at(360))
         book.machines[1]!.tally.charge(.seconds(108), steps: .seconds(72), in: ready)
         book.machines[1]!.tally.charge(.seconds(36), steps: .zero, in: draining)
-        let givenBack = book.leave(1, at: Self.at(504))!
+        let givenBack = book.leave(1, at: at(504))!
         book.machines[0]!.tally.charge(.seconds(360), steps: .seconds(180), in: ready)
-        for record in hour + [givenBack] + book.closePeriod(at: Self.end) {
+        for record in hour + [givenBack] + book.closePeriod(at: at(720)) {
             let replica = ReplicaID(record.instance == "chat-i0" ? 0 : 1)
             try MachineUsageFile.append([MachineUsage(record, replicas: [replica])], to: usagePath)
         }
     }
 
-    private static let rows: [UsageRow] = {
+    private var rows: [UsageRow] {
         var rows: [UsageRow] = []
         for index in 0..<10 { rows.append(row("app", at: 30 + 30 * index, replica: 0)) }
         for index in 0..<5 {
@@ -106,10 +117,10 @@ final class RecordedPeriod {
             rows.append(row(tenant, at: 600 + 10 * index, replica: 0, isStreamed: false))
         }
         return rows
-    }()
+    }
 
     /// Tokens of both tenants weigh 500: 100 + 4 × 100, and 300 + 4 × 50.
-    private static func row(
+    private func row(
         _ tenant: String, at seconds: Int, replica: Int?, outcome: UsageOutcome = .completed, lasting: Int64 = 2,
         isStreamed: Bool = true
     ) -> UsageRow {
@@ -123,24 +134,39 @@ final class RecordedPeriod {
             outputTokens: outcome == .failed ? 0 : output, outcome: outcome, cost: .zero, precharge: .zero)
     }
 
-    private func writeJournal(isShadow: Bool) throws {
-        let observed = ObservedPool(id: pool, bounds: ReplicaBounds(minimum: 1, maximum: 9))
-        var opened = try JournalAppender.open(
-            path: journal, origin: "a test", policy: StaticPolicy(parameters: .init(replicas: 2)),
-            limits: GuardLimits(), observer: Observer(pools: [observed], window: .seconds(20), staleness: .seconds(20)))
+    private func writeJournal(_ control: Control) throws {
+        if let earlier = control.earlier {
+            var opened = try open(earlier, control)
+            opened.loop.ingest(status(at: at(-3600), target: 1, generation: 0))
+            try opened.journal.append(opened.loop.tick(at: at(-3600)), of: opened.loop)
+        }
+        var opened = try open(control.policy, control)
         var target = 1
         var generation = 0
         for tick in 1...Self.ticks {
-            let now = Self.at(Int64(tick) * 10)
-            let isHeld = now > Self.at(72) && now <= Self.at(504)
-            opened.loop.ingest(
-                PoolStatus(
-                    pool: pool, time: now, readyReplicas: isHeld ? [ReplicaID(0), ReplicaID(1)] : [ReplicaID(0)],
-                    starting: 0, draining: 0, appliedGeneration: generation, reachedGeneration: generation,
-                    target: target, offerings: []))
-            let record = opened.loop.tick(at: now, in: TickContext(epoch: 1, withheld: isShadow ? .shadow : nil))
-            if !isShadow, let sent = record.targets.first { (target, generation) = (sent.replicas, sent.generation) }
+            let now = at(Int64(tick) * 10)
+            opened.loop.ingest(status(at: now, target: target, generation: generation))
+            let context = TickContext(epoch: 1, withheld: control.isShadow ? .shadow : nil)
+            let record = opened.loop.tick(at: now, in: context)
+            if !control.isShadow, let sent = record.targets.first {
+                (target, generation) = (sent.replicas, sent.generation)
+            }
             try opened.journal.append(record, of: opened.loop)
         }
+    }
+
+    private func open(_ policy: any ScalingPolicy, _ control: Control) throws -> JournalAppender.Opened {
+        let observed = ObservedPool(id: pool, bounds: ReplicaBounds(minimum: 1, maximum: 9))
+        return try JournalAppender.open(
+            path: journal, origin: "a test", policy: policy, limits: GuardLimits(),
+            observer: Observer(pools: [observed], window: .seconds(20), staleness: .seconds(20)),
+            isDaily: control.isDaily)
+    }
+
+    private func status(at now: Instant, target: Int, generation: Int) -> PoolStatus {
+        let isHeld = now > at(72) && now <= at(504)
+        return PoolStatus(
+            pool: pool, time: now, readyReplicas: isHeld ? [ReplicaID(0), ReplicaID(1)] : [ReplicaID(0)], starting: 0,
+            draining: 0, appliedGeneration: generation, reachedGeneration: generation, target: target, offerings: [])
     }
 }

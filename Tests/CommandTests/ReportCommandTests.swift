@@ -1,6 +1,7 @@
 import FleetModel
 import Formats
 import Foundation
+import Scaling
 import Store
 import Testing
 import Units
@@ -107,7 +108,7 @@ import Units
         let period = try RecordedPeriod()
         func total(_ from: Int64, _ to: Int64) throws -> USD? {
             let (text, code) = try period.report(
-                "--from", "\(RecordedPeriod.at(from))", "--to", "\(RecordedPeriod.at(to))")
+                "--from", "\(period.at(from))", "--to", "\(period.at(to))")
             #expect(code == 0, "\(text)")
             return usd(leaf(try object(text), "cost", "total_usd"))
         }
@@ -121,7 +122,7 @@ import Units
     }
 
     @Test func `a controller that only watches is told as one`() throws {
-        let period = try RecordedPeriod(isShadow: true)
+        let period = try RecordedPeriod(.init(isShadow: true))
         let (text, code) = try period.report()
         #expect(code == 0, "\(text)")
         let summary = try object(text)
@@ -133,7 +134,7 @@ import Units
 
     @Test func `machines whose charge period goes on are told of`() throws {
         let period = try RecordedPeriod()
-        try period.holdMachine(since: RecordedPeriod.at(700))
+        try period.holdMachine(since: period.at(700))
         let (text, code) = try period.report()
         #expect(code == 0, "\(text)")
         let warnings = try #require(try object(text)["warnings"] as? [String])
@@ -179,6 +180,103 @@ import Units
         #expect(none.code == 66 && none.text.contains("there is no journal.jsonl in this folder"), "\(none)")
     }
 
+    // MARK: - Journals of several files
+
+    /// Midnight is in its middle, at the end of a charge period: 18 million nanodollars before it, 14 after.
+    private func overMidnight(isDaily: Bool) throws -> RecordedPeriod {
+        let steps = [
+            SchedulePolicy.Step(after: .zero, replicas: 2), SchedulePolicy.Step(after: .seconds(400), replicas: 3),
+        ]
+        let policy = SchedulePolicy(parameters: .init(stepsByPool: ["chat": steps]))
+        return try RecordedPeriod(
+            start: Instant("2026-11-02T23:54:00Z")!, .init(policy: policy, isDaily: isDaily))
+    }
+
+    /// What `live` of a summary lists of the journals: their names and how many ticks were taken of each.
+    private func journals(_ summary: [String: Any]) -> [String: Int] {
+        let sources = summary["live"] as? [[String: Any]] ?? []
+        let pairs = sources.compactMap { source -> (String, Int)? in
+            guard let file = source["file"] as? String, file.hasPrefix("journal") else { return nil }
+            return (file, source["records"] as? Int ?? -1)
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    @Test func `a period of two days has the report that it would have from one journal`() throws {
+        let (daily, single) = (try overMidnight(isDaily: true), try overMidnight(isDaily: false))
+        var summaries: [Data] = []
+        let files = [["journal.1.jsonl": 36, "journal.jsonl": 36], ["journal.jsonl": 72]]
+        for (period, files) in zip([daily, single], files) {
+            let (text, code) = try period.report()
+            #expect(code == 0, "\(text)")
+            var summary = try object(text)
+            #expect(journals(summary) == files)
+            summary["live"] = nil
+            summaries.append(try JSONSerialization.data(withJSONObject: summary, options: .sortedKeys))
+        }
+        #expect(summaries[0] == summaries[1])
+        for name in ["bill.csv", "timeline.csv", "policy.json"] {
+            #expect(try daily.written(name) == single.written(name), "\(name)")
+        }
+        let page = try daily.written("report.html")
+        for words in ["2026-11-02 23:54:10", "1 → 2", "2026-11-03 00:00:50", "2 → 3", "journal.1.jsonl"] {
+            #expect(page.contains(words), "\(words)")
+        }
+        #expect(!page.contains("does not name the last hash"))
+    }
+
+    @Test func `each of two days is reported by itself, and they cost what both do`() throws {
+        let period = try overMidnight(isDaily: true)
+        let days = [("2026-11-02", "2026-11-03", 18), ("2026-11-03", "2026-11-04", 14)]
+        var requests = 0
+        for (from, to, millions) in days {
+            let (text, code) = try period.report("--from", from, "--to", to)
+            #expect(code == 0, "\(text)")
+            let summary = try object(text)
+            #expect(usd(leaf(summary, "cost", "total_usd")) == USD(nanodollars: Int64(millions) * 1_000_000))
+            #expect(leaf(summary, "scaling", "changes") as? Int == 1)
+            requests += leaf(summary, "requests", "arrived") as? Int ?? 0
+        }
+        #expect(requests == 40)
+    }
+
+    @Test func `a controller that died between the two names of its journal leaves a report`() throws {
+        let period = try overMidnight(isDaily: true)
+        try FileManager.default.moveItem(atPath: period.journal, toPath: period.folder + "/journal.2.jsonl")
+        let (text, code) = try period.report()
+        #expect(code == 0, "\(text)")
+        let summary = try object(text)
+        #expect(journals(summary) == ["journal.1.jsonl": 36, "journal.2.jsonl": 36])
+        #expect(usd(leaf(summary, "cost", "total_usd")) == USD(nanodollars: 32_000_000))
+    }
+
+    @Test func `a policy that another replaced before the period is no change in it`() throws {
+        let period = try RecordedPeriod(.init(earlier: StaticPolicy(parameters: .init(replicas: 5))))
+        func isTold(_ arguments: String...) throws -> Bool? {
+            let (text, code) = try period.report(arguments)
+            #expect(code == 0, "\(text)")
+            let warnings = try object(text)["warnings"] as? [String]
+            return warnings?.contains { $0.hasPrefix("the policy or its limits changed") }
+        }
+        #expect(try isTold() == false)
+        #expect(try isTold("--from", "\(period.at(-7200))") == true)
+    }
+
+    @Test func `a pool that had ended before the period needs no place in the scenario`() throws {
+        let period = try overMidnight(isDaily: true)
+        let lines = try String(contentsOfFile: period.usagePath, encoding: .utf8).split(separator: "\n")
+        let old = period.folder + "/pools/old"
+        try FileManager.default.createDirectory(atPath: old, withIntermediateDirectories: true)
+        // It stood on a machine up to midnight.
+        let line = lines[0].replacing("\"chat\"", with: "\"old\"").replacing("chat-i0", with: "old-i0") + "\n"
+        try line.write(toFile: old + "/usage.jsonl", atomically: false, encoding: .utf8)
+        let whole = try period.report()
+        #expect(whole.code == 65 && whole.text.contains("pool 'old' is not in the scenario"), "\(whole)")
+        let (text, code) = try period.report("--from", "2026-11-03")
+        #expect(code == 0, "\(text)")
+        #expect(usd(leaf(try object(text), "cost", "total_usd")) == USD(nanodollars: 14_000_000))
+    }
+
     @Test func `records that are missing, broken or of another scenario are errors that say so`() throws {
         let period = try RecordedPeriod()
         func expect(_ code: Int32, _ words: String, _ arguments: String..., scenario: String = "laptop-burst") throws {
@@ -212,7 +310,7 @@ import Units
         try expect(65, "this is no store of tidegate, or it is damaged")
         try FileManager.default.removeItem(atPath: period.usagePath)
         try expect(66, "there is no usage of machines to bill")
-        try period.holdMachine(since: RecordedPeriod.at(36))
+        try period.holdMachine(since: period.at(36))
         try expect(66, "no charge period has ended yet: machines are held since 2026-11-02T10:30:36Z")
         try FileManager.default.removeItem(atPath: period.journal)
         try expect(66, "there is no journal.jsonl in this folder of state")

@@ -68,18 +68,21 @@ struct CoreServerTests {
         }
     }
 
-    @Test("A prompt that was seen is found in the prefix cache, but not under another salt")
+    @Test("A prompt that was seen is found in the prefix cache and told in the counts, but not under another salt")
     func prefixCache() async throws {
         try await with { worker in
             let prompt = String(repeating: "the tide at the gate ", count: 8)
-            func ask(_ salt: String) async throws -> Double {
+            func ask(_ salt: String) async throws -> [Int?] {
                 let before = try await worker.metric("prefix_cache_hits_total")
                 let body = "{\"prompt\":\"\(prompt)\",\"max_tokens\":1,\"cache_salt\":\"\(salt)\"}"
-                #expect(try await HTTP.post(worker.port, "/v1/completions", body).status == 200)
-                return try await worker.metric("prefix_cache_hits_total") - before
+                let reply = try await HTTP.post(worker.port, "/v1/completions", body)
+                #expect(reply.status == 200)
+                let details = (reply.json["usage"] as? [String: Any])?["prompt_tokens_details"] as? [String: Int]
+                let hits = try await worker.metric("prefix_cache_hits_total") - before
+                return [Int(hits), details?["cached_tokens"]]
             }
             let (first, again, other) = (try await ask("a"), try await ask("a"), try await ask("b"))
-            #expect(first == 0 && again == 160 && other == 0)
+            #expect(first == [0, 0] && again == [160, 160] && other == [0, 0])
         }
     }
 

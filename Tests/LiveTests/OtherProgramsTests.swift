@@ -11,7 +11,7 @@ struct OtherProgramsTests {
         "The official client completes, chats, streams, counts and sees errors as its own",
         .enabled(if: OtherPrograms.hasClient, "\(OtherPrograms.clientMissing)"))
     func officialClient() async throws {
-        try await TestWorker.with { worker in
+        try await Self.withWorker { worker in
             try await Self.checkClient(port: worker.port)
         }
     }
@@ -20,11 +20,19 @@ struct OtherProgramsTests {
         "The official client sees the same through a gateway",
         .enabled(if: OtherPrograms.hasClient, "\(OtherPrograms.clientMissing)"))
     func officialClientThroughGateway() async throws {
-        try await TestWorker.with { worker in
+        try await Self.withWorker { worker in
             try await TestGateway.with(replicas: [worker.port]) { gateway in
                 try await Self.checkClient(port: gateway.port)
             }
         }
+    }
+
+    /// One with a prefix cache.
+    private static func withWorker(_ body: (TestWorker) async throws -> Void) async throws {
+        let profile = TestProfiles.flat(step: 2e6)
+        var limits = TestProfiles.limits(profile)
+        limits.prefixCaching = true
+        try await TestWorker.with(profile, limits: limits, body)
     }
 
     private static func checkClient(port: Int) async throws {
@@ -35,7 +43,7 @@ struct OtherProgramsTests {
         let seen = try #require(JSONSerialization.jsonObject(with: answer.output) as? [String: NSObject])
         let expected: [String: NSObject] = [
             "models": ["flat-model"] as NSArray, "completion": [" the tide at the", "length"] as NSArray,
-            "usage": [1, 4, 5] as NSArray,
+            "usage": [1, 4, 5] as NSArray, "cached": [0, 32] as NSArray,
             "stream": [
                 [" the", " tide", " at", " the", " gate"],
                 ["assistant", NSNull(), NSNull(), NSNull(), NSNull()] as NSArray, 5,

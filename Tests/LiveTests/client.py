@@ -14,6 +14,10 @@ completion = client.completions.create(model=model, prompt="abcd", max_tokens=4,
 seen["completion"] = [completion.choices[0].text, completion.choices[0].finish_reason]
 seen["usage"] = [completion.usage.prompt_tokens, completion.usage.completion_tokens, completion.usage.total_tokens]
 
+# What a worker found in its prefix cache: nothing, then whole blocks.
+again = [client.completions.create(model=model, prompt="the tide " * 20, max_tokens=1) for _ in range(2)]
+seen["cached"] = [answer.usage.prompt_tokens_details.cached_tokens for answer in again]
+
 pieces, usage, roles = [], None, []
 for piece in client.chat.completions.create(
         model=model, messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],

@@ -26,11 +26,12 @@ public struct LiveStateFolder: Sendable {
         guard isFolder(named) else { throw LiveStateError(path: named, problem: .noFolder) }
         let path = !isFolder("\(named)/pools") && isFolder("\(named)/state/pools") ? "\(named)/state" : named
         self.path = path
-        let folders = ["", "controller/"].map { "\($0)journal.jsonl" }
-        guard let journal = folders.first(where: { exists("\(path)/\($0)") }) else {
+        // Between the end of a day and the next there is for a moment no journal that goes on.
+        let journals = ["", "controller/"].lazy.map { JournalSegments.files(endingWith: "\(path)/\($0)journal.jsonl") }
+        guard let journal = journals.first(where: { !$0.isEmpty }) else {
             throw LiveStateError(path: path, problem: .missing("journal.jsonl", "a controller writes it"))
         }
-        journals = JournalSegments.files(endingWith: "\(path)/\(journal)").map { String($0.dropFirst(path.count + 1)) }
+        self.journals = journal.map { String($0.dropFirst(path.count + 1)) }
         let ledgers = ["", "gateway/"].map { "\($0)ledger.sqlite" }
         guard let ledger = ledgers.first(where: { exists("\(path)/\($0)") }) else {
             throw LiveStateError(path: path, problem: .missing("ledger.sqlite", "a gateway writes it"))

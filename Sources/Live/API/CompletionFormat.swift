@@ -3,6 +3,8 @@ struct CompletionFormat: Sendable {
     struct Usage: Hashable, Sendable {
         var promptTokens: Int
         var completionTokens: Int
+        /// Prompt tokens that were found in the prefix cache; `nil` without one.
+        var cachedTokens: Int?
     }
 
     struct Choice: Sendable {
@@ -95,6 +97,9 @@ struct CompletionFormat: Sendable {
             text.member("prompt_tokens", usage.promptTokens)
             text.member("completion_tokens", usage.completionTokens)
             text.member("total_tokens", usage.promptTokens + usage.completionTokens)
+            guard let cached = usage.cachedTokens else { return }
+            text.key("prompt_tokens_details")
+            text.object { $0.member("cached_tokens", cached) }
         }
     }
 }

@@ -3,7 +3,6 @@ import FleetModel
 import Formats
 import Foundation
 import Glibc
-import Simulation
 import Units
 
 /// A pool of worker processes on this machine.
@@ -13,35 +12,6 @@ import Units
 /// then. A replica that is to go is first taken from the gateway's routes, then told to drain, and only then is it gone.
 /// One that dies by itself is replaced, after a pause that doubles when it dies again and again.
 public actor LocalPool: PoolActuator {
-    public struct Configuration: Sendable {
-        /// Of the scenario: cold start, machines, drain deadline, the level to begin with.
-        public var pool: PoolConfiguration
-        /// Of one machine; `nil` when no price book knows it.
-        public var price: USDPerHour?
-        public var tenantCount: Int
-        /// Where the pool's state and its workers' logs lie.
-        public var folder: String
-        /// Whether the first replicas skip their cold start, as the simulator's do.
-        public var startsWarm = false
-        /// With it workers end when this process does; without it they go on for the next controller.
-        var lifeline: Lifeline?
-        /// The program and arguments of a worker.
-        ///
-        /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
-        public var command: @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
-
-        public init(
-            pool: PoolConfiguration, price: USDPerHour?, tenantCount: Int, folder: String,
-            command: @escaping @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
-        ) {
-            self.pool = pool
-            self.price = price
-            self.tenantCount = tenantCount
-            self.folder = folder
-            self.command = command
-        }
-    }
-
     private let configuration: Configuration
     private let clock: LiveClock
     private let fence: PoolFence
@@ -101,15 +71,11 @@ public actor LocalPool: PoolActuator {
 
     private func takeOver(in epoch: Int) throws {
         AtomicOutput.removeUnfinished(in: configuration.folder)
-        let path = "\(configuration.folder)/workers.json"
-        if FileManager.default.fileExists(atPath: path) {
-            let data = try Data(contentsOf: URL(filePath: path))
-            guard let found = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
-                throw LocalPoolStateError(path: path)
-            }
+        if let found = try LocalPoolState.read(configuration.folder) {
             guard found.epoch <= epoch else { throw ActuationError.fenced(epoch: found.epoch) }
             state = found
-            state.epoch = epoch
+            (state.epoch, state.drainDeadline) = (epoch, configuration.pool.drainDeadline)
+            if configuration.isRetired { state.target = 0 }
             let now = clock.now
             replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
             for replica in replicas { state.stand(replica.id, on: replica.machine) }
@@ -184,8 +150,17 @@ public actor LocalPool: PoolActuator {
         let now = clock.now
         for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
         // The next one begins anew.
-        unlink("\(configuration.folder)/workers.json")
+        unlink(LocalPoolState.path(configuration.folder))
         unlink(fence.path)
+    }
+
+    /// Whether nobody is left in it.
+    var isEmpty: Bool { isHeld && replicas.isEmpty && leaving.isEmpty }
+
+    /// Forgets a pool that has ended: one of its name begins anew.
+    func discard() throws(ActuationError) {
+        _ = try lead { unlink(LocalPoolState.path(configuration.folder)) }
+        forget()
     }
 
     // MARK: - Orders
@@ -453,7 +428,7 @@ public actor LocalPool: PoolActuator {
         state.workers = replicas.map(LocalPoolState.Worker.init)
         // Integers and texts alone, which cannot fail.
         guard let text = try? JSONEncoder().encode(state) else { return }
-        try AtomicOutput.write([("workers.json", String(decoding: text, as: UTF8.self))], to: configuration.folder)
+        try AtomicOutput.write([(LocalPoolState.name, String(decoding: text, as: UTF8.self))], to: configuration.folder)
     }
 
     /// Names a worker among the machine's processes.

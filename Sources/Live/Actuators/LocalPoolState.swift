@@ -1,7 +1,7 @@
 import Control
 import FleetModel
 import Formats
-import Simulation
+import Foundation
 import Units
 
 /// What a pool of processes must know after its controller has died.
@@ -33,6 +33,8 @@ struct LocalPoolState: Codable {
     var target = 0
     var appliedGeneration = 0
     var reachedGeneration = 0
+    /// What the scenario gives its replicas to finish in. A state of an earlier version has none.
+    var drainDeadline: TimeSpan?
     /// Replicas ever started: the number of the next one.
     var started = 0
     var machines: MachineBook
@@ -46,6 +48,27 @@ struct LocalPoolState: Codable {
         machines = MachineBook(
             pool: configuration.pool.id, offering: configuration.pool.offering,
             slots: configuration.pool.replicasPerInstance, tenantCount: configuration.tenantCount)
+        drainDeadline = configuration.pool.drainDeadline
+    }
+}
+
+// MARK: - Its file
+
+extension LocalPoolState {
+    static let name = "workers.json"
+
+    static func path(_ folder: String) -> String { "\(folder)/\(name)" }
+
+    /// The state in a pool's folder; `nil` when there is none.
+    ///
+    /// - Throws: A `LocalPoolStateError` when it cannot be understood, and what reading throws.
+    static func read(_ folder: String) throws -> LocalPoolState? {
+        guard FileManager.default.fileExists(atPath: path(folder)) else { return nil }
+        let data = try Data(contentsOf: URL(filePath: path(folder)))
+        guard let state = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
+            throw LocalPoolStateError(path: path(folder))
+        }
+        return state
     }
 }
 

@@ -18,6 +18,7 @@ public actor Controller {
     private let actuators: [any PoolActuator]
     private let scraper: MetricsScraper
     private let gateway: GatewayClient
+    private let retired: RetiredPools
     private var lease: ControllerLease
     private var journal: JournalAppender?
     private var loop: ControlLoop
@@ -50,11 +51,12 @@ public actor Controller {
 
     /// - Parameters:
     ///   - actuators: In the order of `configuration.pools`.
+    ///   - retired: Pools that are in the scenario no more. Only a controller that acts touches them.
     ///   - leadership: By a locked file in the controller's folder, without it.
     /// - Throws: `OutputError` when the folder cannot be used.
     public init(
         _ configuration: Configuration, actuators: [any PoolActuator], clock: LiveClock,
-        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil
+        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil, retired: [LocalPool] = []
     ) throws {
         precondition(actuators.count == configuration.pools.count, "an actuator for each pool")
         self.configuration = configuration
@@ -64,6 +66,7 @@ public actor Controller {
         gateway = GatewayClient(
             target: configuration.gateway, token: configuration.gatewayToken, group: group,
             tls: configuration.tls)
+        self.retired = RetiredPools(retired, gateway: gateway)
         if let leadership {
             lease = .cluster(leadership)
         } else {
@@ -147,6 +150,7 @@ public actor Controller {
         if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
         if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
         for actuator in actuators { try await actuator.begin(epoch: epoch) }
+        for text in try await retired.begin(epoch: epoch, isActive: configuration.isActive) { note(text) }
     }
 
     /// Another may lead: what was known of the pools is what it makes of them from now on.
@@ -154,6 +158,7 @@ public actor Controller {
         if lossReason == nil { lose(reason) }
         journal = nil
         for actuator in actuators { await actuator.standDown() }
+        await retired.standDown()
         for pool in actuators.indices { (known[pool], acknowledged[pool], outstanding[pool]) = (nil, nil, [:]) }
         configuration.onLeadership(.lost(reason: lossReason ?? reason))
         lossReason = nil
@@ -186,6 +191,7 @@ public actor Controller {
     private func keepRoutes(in epoch: Int) async {
         while isLeading {
             for pool in actuators.indices { await route(pool, in: epoch) }
+            await endRetired(in: epoch)
             try? await Task.sleep(for: .milliseconds(20))
         }
     }
@@ -202,23 +208,29 @@ public actor Controller {
         }
         guard let status = known[pool] else { return }
         watch.see(status, of: pool, at: now)
-        let routes = GatewayClient.Routes(
-            epoch: epoch,
-            replicas: status.endpoints.compactMap { endpoint in
-                guard endpoint.phase != .starting, let url = endpoint.url else { return nil }
-                return .init(id: endpoint.id, url: url, draining: endpoint.phase == .draining)
-            })
+        let routes = GatewayClient.Routes(epoch: epoch, status.endpoints)
         if !isFresh, let last = acknowledged[pool], last.routes == routes, now - last.at < .seconds(1) { return }
         do {
             let state = try await gateway.route(routes, of: configuration.pools[pool].id)
             acknowledged[pool] = (routes, now)
-            outstanding[pool] = Dictionary(state.replicas.map { ($0.id, $0.outstanding) }) { first, _ in first }
+            outstanding[pool] = state.outstanding
             let draining = Set(routes.replicas.filter(\.draining).map(\.id))
             await actuators[pool].hear(RoutingReport(outstanding: outstanding[pool], stopped: draining))
         } catch .fenced {
             lose("the gateway has heard from a later leader")
         } catch {
             note("\(error)")
+        }
+    }
+
+    private func endRetired(in epoch: Int) async {
+        guard !isPaused else { return }
+        do {
+            for text in try await retired.carryOn(epoch: epoch, at: clock.now) { note(text) }
+        } catch .fenced(let other) {
+            lose("a pool has orders of epoch \(other)")
+        } catch {
+            note("a pool that is not in the scenario any more cannot be ended: \(error)")
         }
     }
 

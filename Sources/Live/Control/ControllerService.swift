@@ -12,6 +12,7 @@ import Units
 public struct ControllerService: Sendable {
     private let controller: Controller
     private let locals: [LocalPool]
+    private let retired: [LocalPool]
     private let clusters: [KubernetesActuator]
     private let settings: ControllerSettings
     private let tokens: [AdminToken]
@@ -60,6 +61,8 @@ public struct ControllerService: Sendable {
         }
         self.locals = locals
         self.clusters = clusters
+        retired = LocalPool.retired(
+            in: "\(configuration.stateFolder)/pools", besides: scenario.pools.map(\.id), clock: clock)
         var own = Controller.Configuration(
             control: scenario.control, limits: scenario.guardLimits, pools: scenario.observedPools, policy: policy,
             folder: "\(configuration.stateFolder)/controller", origin: origin, isActive: isActive,
@@ -74,7 +77,8 @@ public struct ControllerService: Sendable {
             let identity = "\(ProcessInfo.processInfo.hostName)-\(String(UInt64.random(in: 0 ... .max), radix: 36))"
             leadership = KubernetesLeadership(try Self.access(), lease: lease, identity: identity, logger: logger)
         }
-        controller = try Controller(own, actuators: actuators, clock: clock, group: group, leadership: leadership)
+        controller = try Controller(
+            own, actuators: actuators, clock: clock, group: group, leadership: leadership, retired: retired)
     }
 
     /// Controls until `isOver` says so or a part fails. Workers stay.
@@ -94,7 +98,7 @@ public struct ControllerService: Sendable {
                     throw FleetError("\(listen): cannot listen there: \(error)")
                 }
             }
-            for local in locals { tasks.addTask { await local.run() } }
+            for local in locals + retired { tasks.addTask { await local.run() } }
             for cluster in clusters { tasks.addTask { await cluster.run() } }
             tasks.addTask { try await controller.run() }
             tasks.addTask {

@@ -16,6 +16,11 @@ struct GatewayClient: Sendable {
         var pool: PoolID
         var held: Int
         var replicas: [Replica]
+
+        /// Requests in each replica's hands.
+        var outstanding: [ReplicaID: Int] {
+            Dictionary(replicas.map { ($0.id, $0.outstanding) }) { first, _ in first }
+        }
     }
 
     /// What the gateway is to route to.
@@ -118,6 +123,19 @@ struct GatewayClient: Sendable {
                 tls: tls.map { ($0, .gateway) })
         } catch {
             throw .unreachable(error.description)
+        }
+    }
+}
+
+extension GatewayClient.Routes {
+    /// To replicas as their carrier tells of them: those that start are not routed to yet.
+    ///
+    /// - Parameter areDraining: Whether none of them gets anything new.
+    init(epoch: Int, _ endpoints: [ReplicaEndpoint], areDraining: Bool = false) {
+        self.epoch = epoch
+        replicas = endpoints.compactMap { endpoint in
+            guard endpoint.phase != .starting, let url = endpoint.url else { return nil }
+            return Replica(id: endpoint.id, url: url, draining: areDraining || endpoint.phase == .draining)
         }
     }
 }

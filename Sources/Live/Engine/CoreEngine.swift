@@ -46,7 +46,10 @@ struct CoreEngine: Engine {
     mutating func step(_ outcome: inout StepOutcome) -> Bool {
         outcome.removeAll()
         guard let report = worker.step() else { return false }
-        for admitted in report.admitted { outcome.admitted.append(admitted.request) }
+        for admitted in report.admitted {
+            let cached = limits.prefixCaching ? admitted.cachedTokens : nil
+            outcome.admitted.append(.init(ticket: admitted.request, cachedTokens: cached))
+        }
         outcome.preemptions = report.preempted.count
         outcome.prefillTokens = Int(report.features.prefillTokens)
         outcome.decodeTokens = Int(report.features.decodeSequences)

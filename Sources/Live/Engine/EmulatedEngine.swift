@@ -98,7 +98,10 @@ struct EmulatedEngine: Engine {
             isIdle = true
             return false
         }
-        outcome.admitted.append(contentsOf: batcher.admitted)
+        for slot in batcher.admitted {
+            let cached = limits.prefixCaching ? batcher.context(of: slot) : nil
+            outcome.admitted.append(.init(ticket: slot, cachedTokens: cached))
+        }
         outcome.preemptions = batcher.preempted.count
         outcome.prefillTokens = Int(plan.features.prefillTokens)
         outcome.decodeTokens = Int(plan.features.decodeSequences)

@@ -49,8 +49,14 @@ struct StepOutcome {
         var hasToken = true
     }
 
+    struct Admission {
+        var ticket: Engine.Ticket
+        /// Tokens of its prompt that were found in the prefix cache; `nil` without one.
+        var cachedTokens: Int?
+    }
+
     /// Requests that entered the batch, again after a preemption.
-    var admitted: [Engine.Ticket] = []
+    var admitted: [Admission] = []
     var preemptions = 0
     var prefillTokens = 0
     var decodeTokens = 0

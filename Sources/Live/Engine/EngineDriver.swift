@@ -7,7 +7,7 @@ struct EngineDriver {
         var prompt: Int
         var promptTokens: Int
         var arrival: Instant
-        var admitted: Instant?
+        var admitted: Generation.Admission?
         var firstToken: Instant?
         var lastToken = Instant.epoch
         var tokens = 0
@@ -77,17 +77,19 @@ struct EngineDriver {
         isIdle = !engine.step(&outcome)
         let now = MonotonicTime.now
         stepTime = now - start
-        for ticket in outcome.admitted where entries[ticket]?.admitted == nil {
-            guard let arrival = entries[ticket]?.arrival else { continue }
-            entries[ticket]!.admitted = start
-            observations.append(.queueTime((start - arrival).seconds))
+        for admission in outcome.admitted {
+            // Again after a preemption it finds what it has computed itself.
+            guard let entry = entries[admission.ticket], entry.admitted == nil else { continue }
+            entries[admission.ticket]!.admitted = Generation.Admission(
+                time: start, cachedTokens: admission.cachedTokens)
+            observations.append(.queueTime((start - entry.arrival).seconds))
         }
         for output in outcome.outputs { note(output, at: now) }
     }
 
     private mutating func note(_ output: StepOutcome.Output, at now: Instant) {
         guard var entry = entries[output.ticket] else { return }
-        var admitted: Instant?
+        var admitted: Generation.Admission?
         if output.hasToken {
             if entry.firstToken == nil {
                 entry.firstToken = now

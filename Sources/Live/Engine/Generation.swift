@@ -14,12 +14,19 @@ public final class Generation: Sendable {
         public var text: String
         /// Tokens that the text is of: 0 when a prompt ends without a last one.
         public var tokens: Int
-        /// With a prompt's first token, or its embedding: when it got a place among those that run.
-        public var admitted: Instant?
+        /// With a prompt's first token, or its embedding.
+        public var admitted: Admission?
         /// Of a prompt that asked for one.
         public var embedding: [Float]?
         /// Set with a prompt's last event.
         public var finish: FinishReason?
+    }
+
+    /// How a prompt got a place among those that run.
+    public struct Admission: Hashable, Sendable {
+        public var time: Instant
+        /// Tokens of it that were found in the prefix cache; `nil` without one.
+        public var cachedTokens: Int?
     }
 
     /// Ends after the last prompt's last event.

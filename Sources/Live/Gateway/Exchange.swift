@@ -61,21 +61,12 @@ final class Exchange {
     private var isStreaming: Bool { terms.call.streams }
 
     private var events = EventSplitter()
-    /// Events of the read under way, to be sent together; room for the chunk's size comes first.
-    private var output: ByteBuffer?
-    /// The event with the counts, for clients that asked.
-    private var usageEvent: [UInt8] = []
+    private var stream: StreamedAnswer
     /// The body of an answer that is not streamed.
     private var body: [UInt8] = []
     private var hasBegun = false
-    private var isDone = false
+    /// Whether something came that is no answer.
     private var isBroken = false
-    private var streamedTokens = 0
-    private var unmeteredTokens = 0
-    private var firstTokenAt: Instant?
-    private var lastToken: Instant?
-    private var promptTokens: Int?
-    private var outputTokens: Int?
     private var settledSince = Instant.epoch
     /// `nil` where nobody wants the spans.
     private let trace: ExchangeTrace?
@@ -84,6 +75,7 @@ final class Exchange {
 
     init(_ terms: Terms, request: UpstreamRequest, loop: GatewayLoop, client: ClientConnection) {
         (self.terms, self.request, self.loop, self.client) = (terms, request, loop, client)
+        stream = StreamedAnswer(includesUsage: terms.call.includesUsage)
         trace = ExchangeTrace(terms, core: loop.core)
     }
 
@@ -205,64 +197,27 @@ final class Exchange {
 
     /// Takes an event of a stream.
     private func note(_ data: UnsafeRawBufferPointer, at now: Instant) {
-        guard !isDone, !isBroken else { return }
-        guard let event = CompletionEvent(data) else {
-            isBroken = true
-            return
+        guard !isBroken else { return }
+        switch stream.take(data, at: now, newChunk: { client?.chunk(capacity: $0) ?? ByteBuffer() }) {
+        case .firstToken: loop.meter.update { $0.pools[terms.pool].ttft.observe((now - terms.arrived).seconds) }
+        case .token(let gap): loop.noteGap(gap)
+        case .other: break
+        case .unreadable: isBroken = true
         }
-        if event.isDone {
-            isDone = true
-            return
-        }
-        if let count = event.promptTokens { promptTokens = count }
-        if let count = event.completionTokens { outputTokens = count }
-        if event.promptTokens != nil, !event.hasChoice {
-            usageEvent = Array(data)
-            return
-        }
-        if event.isToken(afterText: firstTokenAt != nil) {
-            if let lastToken {
-                loop.noteGap(now - lastToken)
-            } else {
-                firstTokenAt = now
-                loop.meter.update { $0.pools[terms.pool].ttft.observe((now - terms.arrived).seconds) }
-            }
-            lastToken = now
-            streamedTokens += 1
-            unmeteredTokens += 1
-        }
-        var output = self.output ?? client?.chunk(capacity: data.count) ?? ByteBuffer()
-        self.output = nil
-        output.writeStaticString("data: ")
-        // Engines that are asked for the counts say in every event that they come later; a client that did not ask knows
-        // no such member.
-        let later = #","usage":null}"#.utf8
-        if !terms.call.includesUsage, data.count > later.count, data.suffix(later.count).elementsEqual(later) {
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: data.dropLast(later.count)))
-            output.writeStaticString("}\n\n")
-        } else {
-            output.writeBytes(data)
-            output.writeStaticString("\n\n")
-        }
-        self.output = output
     }
 
     /// The bytes of one read are all taken: what they brought is sent on.
     func readDone(at now: Instant) {
-        if unmeteredTokens > 0 {
-            let (pool, tenant, tokens) = (terms.pool, terms.tenant, unmeteredTokens)
-            unmeteredTokens = 0
-            loop.flushGaps(pool: pool, tenant: tenant, tokens: tokens)
-        }
+        let tokens = stream.takeNewTokens()
+        if tokens > 0 { loop.flushGaps(pool: terms.pool, tenant: terms.tenant, tokens: tokens) }
         if isBroken, case .answering = phase {
             for attempt in attempts { leave(attempt, as: .failed, cancelling: true) }
             attempts = []
             return lost()
         }
-        guard let output, let client else { return }
-        self.output = nil
+        guard let client, let chunk = stream.takeChunk() else { return }
         begin(client)
-        client.send(chunk: output)
+        client.send(chunk: chunk)
         if !client.isWritable { pause() }
     }
 
@@ -278,7 +233,7 @@ final class Exchange {
         attempts = []
         switch status {
         case 200:
-            leave(attempt, as: isBroken || (isStreaming && !isDone) ? .failed : .served)
+            leave(attempt, as: isBroken || (isStreaming && !stream.isDone) ? .failed : .served)
             readDone(at: MonotonicTime.now)
             // Broken events have ended it there.
             guard case .answering = phase else { return }
@@ -313,12 +268,8 @@ final class Exchange {
 
     private func finish() {
         if isStreaming {
-            guard isDone else { return lost() }
-            var rest: [UInt8] = []
-            if terms.call.includesUsage, !usageEvent.isEmpty {
-                rest += Array("data: ".utf8) + usageEvent + Array("\n\n".utf8)
-            }
-            settle(.completed, .bytes(rest + CompletionFormat.done))
+            guard stream.isDone else { return lost() }
+            settle(.completed, .bytes(stream.ending))
         } else {
             let event = isBroken ? nil : body.withUnsafeBytes { CompletionEvent($0) }
             guard let event else {
@@ -329,13 +280,11 @@ final class Exchange {
                             status: .badGateway, message: "The replica's answer cannot be read", type: "server_error",
                             code: "replica_error")))
             }
-            promptTokens = event.promptTokens
-            outputTokens = event.completionTokens
             if terms.call.kind != .embedding {
                 let (pool, tenant, tokens) = (terms.pool, terms.tenant, event.completionTokens ?? 0)
                 loop.flushGaps(pool: pool, tenant: tenant, tokens: tokens)
             }
-            settle(.completed, .bytes(body))
+            settle(.completed, .bytes(body), counts: (event.promptTokens, event.completionTokens))
         }
     }
 
@@ -413,14 +362,17 @@ final class Exchange {
 
     // MARK: - Settling
 
-    private func settle(_ outcome: UsageOutcome, _ ending: Ending) {
+    /// - Parameter counts: As the replica counts the tokens of an answer that is not streamed.
+    private func settle(
+        _ outcome: UsageOutcome, _ ending: Ending, counts: (prompt: Int?, output: Int?) = (nil, nil)
+    ) {
         let now = MonotonicTime.now
         settledSince = now
         phase = .settling(ending)
         let isServed = outcome != .failed && outcome != .refusedByWorker
-        let hasWork = isServed && (outcome == .completed || hasBegun || streamedTokens > 0)
-        let prompt = hasWork ? promptTokens ?? terms.call.promptTokens : 0
-        let output = hasWork ? outputTokens ?? streamedTokens : 0
+        let hasWork = isServed && (outcome == .completed || hasBegun || stream.tokens > 0)
+        let prompt = hasWork ? counts.prompt ?? stream.promptTokens ?? terms.call.promptTokens : 0
+        let output = hasWork ? counts.output ?? stream.completionTokens ?? stream.tokens : 0
         let pool = core.configuration.pools[terms.pool]
         let cost = pool.price.cost(prompt: prompt, output: output)
         let wall = WallTime.now
@@ -436,7 +388,7 @@ final class Exchange {
         let row = UsageRow(
             request: terms.name, tenant: core.configuration.tenants[terms.tenant].name, pool: pool.id.name,
             sloClass: core.configuration.classes[terms.sloClass].name, replica: replica, arrivedAt: terms.arrivedAt,
-            firstTokenAt: firstTokenAt.map { terms.arrivedAt + ($0 - terms.arrived) }, endedAt: wall,
+            firstTokenAt: stream.firstTokenAt.map { terms.arrivedAt + ($0 - terms.arrived) }, endedAt: wall,
             promptTokens: prompt, outputTokens: output, outcome: outcome, cost: cost, precharge: terms.charge.amount)
         core.record(row, loop: loop.index, exchange: terms.number)
         let status = status(row, ending)
@@ -462,7 +414,9 @@ final class Exchange {
             text.member("outcome", row.outcome.rawValue)
             text.member("prompt_tokens", row.promptTokens)
             text.member("output_tokens", row.outputTokens)
-            if let first = firstTokenAt { text.member("ttft_us", Int((first - terms.arrived).nanoseconds / 1000)) }
+            if let first = stream.firstTokenAt {
+                text.member("ttft_us", Int((first - terms.arrived).nanoseconds / 1000))
+            }
             text.member("duration_us", Int((settledSince - terms.arrived).nanoseconds / 1000))
             text.member("cost_usd", "\(row.cost)")
         }
@@ -473,7 +427,7 @@ final class Exchange {
         guard case .settling(let ending) = phase else { return }
         phase = .ended
         if let settled {
-            trace?.ended(settled.row, status: settled.status, firstToken: firstTokenAt, settled: settledSince)
+            trace?.ended(settled.row, status: settled.status, firstToken: stream.firstTokenAt, settled: settledSince)
         }
         guard let client else { return }
         self.client = nil
@@ -505,21 +459,5 @@ final class Exchange {
             attempt.isPaused = false
             attempt.connection?.setReading(true)
         }
-    }
-}
-
-extension APIError {
-    /// What a worker's body says, when it has the shape of the public API.
-    init?(workerBody: [UInt8], status: Int) {
-        guard (400..<600).contains(status), let tree = try? JSONTree(workerBody),
-            let fields = try? RequestFields(tree, at: ""), let error = try? fields.object("error"),
-            let message = try? error.string("message")
-        else { return nil }
-        self.init(
-            status: .init(code: status), message: String(message.prefix(2000)),
-            type: (try? error.string("type")) ?? "server_error")
-        param = (try? error.string("param")) ?? nil
-        code = (try? error.string("code")) ?? nil
-        if status == 429 || status == 503 { retryAfter = 1 }
     }
 }

@@ -13,23 +13,22 @@ struct CompletionAnswer: Sendable {
 
     func whole() async throws -> Response {
         var choices = [CompletionFormat.Choice](repeating: .init(), count: call.requests.count)
-        var tokens = 0
+        var usage = CompletionFormat.Usage(promptTokens: generation.promptTokens, completionTokens: 0)
         var trace = trace
         for await event in generation.events {
             trace?.note(event)
             choices[event.prompt].text += event.text
             choices[event.prompt].finish = event.finish
-            tokens += event.tokens
+            usage.count(event)
             if let error = APIError(end: event.finish) {
                 generation.cancel()
-                end(trace, tokens, error)
+                end(trace, usage.completionTokens, error)
                 throw error
             }
         }
         presence.forget()
-        end(trace, tokens, presence.isGone ? .clientGone : nil)
+        end(trace, usage.completionTokens, presence.isGone ? .clientGone : nil)
         guard !presence.isGone else { throw APIError.clientGone }
-        let usage = CompletionFormat.Usage(promptTokens: generation.promptTokens, completionTokens: tokens)
         let body = ByteBuffer(bytes: format.whole(choices, usage))
         state.end()
         return Response(status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: body))
@@ -52,10 +51,10 @@ struct CompletionAnswer: Sendable {
     }
 
     private func write(to writer: inout any ResponseBodyWriter) async throws {
-        var tokens = 0
+        var usage = CompletionFormat.Usage(promptTokens: generation.promptTokens, completionTokens: 0)
         var begun = Set<Int>()
         var (trace, failure) = (trace, nil as APIError?)
-        defer { end(trace, tokens, failure ?? (presence.isGone ? .clientGone : nil)) }
+        defer { end(trace, usage.completionTokens, failure ?? (presence.isGone ? .clientGone : nil)) }
         for await event in generation.events {
             trace?.note(event)
             if let error = APIError(end: event.finish) {
@@ -63,7 +62,7 @@ struct CompletionAnswer: Sendable {
                 try await writer.write(ByteBuffer(bytes: CompletionFormat.event(error)))
                 return
             }
-            tokens += event.tokens
+            usage.count(event)
             let piece = format.piece(
                 .init(text: event.text, finish: event.finish), index: event.prompt,
                 isFirst: begun.insert(event.prompt).inserted)
@@ -71,9 +70,7 @@ struct CompletionAnswer: Sendable {
         }
         guard !presence.isGone else { throw APIError.clientGone }
         var last = CompletionFormat.done
-        if call.includesUsage {
-            last = format.piece(.init(promptTokens: generation.promptTokens, completionTokens: tokens)) + last
-        }
+        if call.includesUsage { last = format.piece(usage) + last }
         try await writer.write(ByteBuffer(bytes: last))
     }
 
@@ -81,5 +78,12 @@ struct CompletionAnswer: Sendable {
         trace?.end(
             call.kind == .chat ? "chat" : "text_completion", generation, model: format.model,
             prompts: call.requests.count, tokens: tokens, error: error)
+    }
+}
+
+extension CompletionFormat.Usage {
+    fileprivate mutating func count(_ event: Generation.Event) {
+        completionTokens += event.tokens
+        if let cached = event.admitted?.cachedTokens { cachedTokens = (cachedTokens ?? 0) + cached }
     }
 }

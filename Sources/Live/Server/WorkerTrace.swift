@@ -27,7 +27,7 @@ struct WorkerTrace: Sendable {
         // Of several prompts the first to have a place, and the first token of any.
         guard events.isEmpty else { return }
         events = [
-            ("admitted", wall(admitted)),
+            ("admitted", wall(admitted.time)),
             (event.embedding == nil ? "first token" : "embedding", wall(MonotonicTime.now)),
         ]
     }

@@ -15,18 +15,23 @@ private final class SmallScenario {
     /// Where the workers of a controller have their state.
     var workers: String { "\(folder)/state/pools/chat" }
     private var programs: [Program] = []
+    private static let shipped = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
+    private static let burst = shipped.appending(path: "laptop-burst")
 
     /// - Parameter hasSecondPool: Whether there is a pool 'code' too, of one worker that stays.
     init(hasSecondPool: Bool = false) throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Scenarios")
-        let burst = root.appending(path: "laptop-burst")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        for (from, to) in [(burst.appending(path: "profiles"), "profiles"), (root.appending(path: "prices"), "prices")]
-        {
+        let shared = Self.shipped.appending(path: "prices")
+        for (from, to) in [(Self.burst.appending(path: "profiles"), "profiles"), (shared, "prices")] {
             try FileManager.default.copyItem(at: from, to: URL(filePath: folder).appending(path: to))
         }
-        var text = try String(contentsOf: burst.appending(path: "scenario.yaml"), encoding: .utf8)
+        try write(hasSecondPool: hasSecondPool)
+    }
+
+    /// The scenario's file, in place of the one that is there.
+    func write(hasSecondPool: Bool) throws {
+        var text = try String(contentsOf: Self.burst.appending(path: "scenario.yaml"), encoding: .utf8)
         let changes = [
             ("rate: {linear: {every: 1m, values: [8, 9, 26, 34, 30, 12, 8, 10, 36, 24, 8]}}", "rate: {constant: 4/s}"),
             ("duration: 10m", "duration: 9s"), ("{min: 4, max: 24, initial: 4}", "{min: 1, max: 4, initial: 1}"),
@@ -105,7 +110,10 @@ private final class SmallScenario {
         for program in programs where program.process.isRunning { program.kill() }
         // Twice: one that was being started as its controller was killed shows its mark a moment later.
         for _ in 0..<2 {
-            for (_, process) in ChildProcess.marked(under: workers) { process.signal(SIGKILL) }
+            for pool in ["chat", "code"] {
+                let mark = "\(folder)/state/pools/\(pool)"
+                for (_, process) in ChildProcess.marked(under: mark) { process.signal(SIGKILL) }
+            }
             usleep(50_000)
         }
         try? FileManager.default.removeItem(atPath: folder)
@@ -266,6 +274,42 @@ struct FleetProcessTests {
         // The machines of the drained and of the dead one, whichever controller had started them.
         let usage = try MachineUsageFile.read(path: "\(workers)/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0], [1]])
+    }
+
+    @Test("Workers of a pool that a changed scenario has no more finish their streams and go", .timeLimit(.minutes(2)))
+    func retires() async throws {
+        let scenario = try SmallScenario(hasSecondPool: true)
+        let (gatewayPort, adminPort, port) = (try freePort(), try freePort(), try freePort())
+        let path = try scenario.configuration(gateway: gatewayPort, admin: adminPort, controller: port)
+        defer { scenario.end() }
+        _ = try scenario.start("gateway", "--config", path)
+        let first = try scenario.start("control", "--config", path, "--active")
+        let call = try ControllerCall(url: "http://127.0.0.1:\(port)", token: nil)
+        try await wait("three workers ready") { try await Self.ready(call) == [0, 0, 1] }
+        let processes = Set(ChildProcess.marked(under: scenario.workers).map(\.process))
+        first.process.terminate()
+        first.process.waitUntilExit()
+
+        try scenario.write(hasSecondPool: false)
+        // The gateway has not heard of the change, and has work for it.
+        async let reply = HTTP.post(
+            gatewayPort, "/v1/completions", #"{"model":"code","prompt":"a","max_tokens":90,"stream":true}"#)
+        try await wait("a stream is open") {
+            try await HTTP.get(adminPort, "/admin/v1/pools").text.contains(#""outstanding":1"#)
+        }
+        let second = try scenario.start("control", "--config", path, "--active")
+        let folder = "\(scenario.folder)/state/pools/code"
+        try await wait("the pool is gone") { !FileManager.default.fileExists(atPath: LocalPoolState.path(folder)) }
+        #expect(ChildProcess.marked(under: folder).isEmpty)
+        let events = try await reply.events
+        #expect(events.count == 91 && events.last == "[DONE]")
+        #expect(Set(ChildProcess.marked(under: scenario.workers).map(\.process)) == processes)
+        #expect(try await Self.ready(call) == [0, 1])
+        let usage = try MachineUsageFile.read(path: "\(folder)/usage.jsonl")
+        #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0]])
+        second.process.terminate()
+        second.process.waitUntilExit()
+        _ = try JournalVerification.verify(path: "\(scenario.folder)/state/controller/journal.jsonl")
     }
 
     @Test("Replicas that are drained or told to end under 40 open streams break none", .timeLimit(.minutes(2)))

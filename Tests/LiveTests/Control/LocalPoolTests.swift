@@ -1,5 +1,6 @@
 import EngineModel
 import FleetModel
+import Formats
 import Foundation
 import Simulation
 import Testing
@@ -10,7 +11,9 @@ import Testing
 
 /// A pool whose workers are programs that only wait, and say that they serve.
 private struct WaitingPool {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-pool-\(UUID())").path
+    /// Of all pools.
+    let root = FileManager.default.temporaryDirectory.appending(path: "tidegate-pools-\(UUID())").path
+    var folder: String { "\(root)/chat" }
 
     /// What one controller knows of the pool.
     func controller() -> LocalPool {
@@ -35,7 +38,7 @@ private struct WaitingPool {
 
     func end() {
         for (_, process) in ChildProcess.marked(under: folder) { process.signal(SIGKILL) }
-        try? FileManager.default.removeItem(atPath: folder)
+        try? FileManager.default.removeItem(atPath: root)
     }
 }
 
@@ -147,5 +150,55 @@ struct LocalPoolTests {
         }
         let lines = try String(contentsOfFile: usage, encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 1)
+    }
+
+    @Test(
+        "A pool that the scenario has no more ends once its gateway sends it nothing new, or does not know it",
+        .timeLimit(.minutes(1)), arguments: ["chat", "other"])
+    func retired(known: String) async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let first = pool.controller()
+        try await first.begin(epoch: 1)
+        let tending = Task { await first.run() }
+        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
+        tending.cancel()
+        await tending.value
+
+        let clock = LiveClock()
+        #expect(LocalPool.retired(in: pool.root, besides: [PoolID("chat")], clock: clock).isEmpty)
+        let found = LocalPool.retired(in: pool.root, besides: [PoolID("code")], clock: clock)
+        try #require(found.count == 1)
+        let tendingFound = Task { await found[0].run() }
+        defer { tendingFound.cancel() }
+        let configuration = TestGateway.configuration(
+            pool: .init(id: PoolID(known), maxSequences: 4, maxContext: 512, price: TestGateway.dollar))
+        try await TestGateway.with(configuration) { gateway in
+            let client = GatewayClient(
+                target: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"), token: nil, group: .singleton)
+            let retired = RetiredPools(found, gateway: client)
+            #expect(try await retired.begin(epoch: 2, isActive: false).first?.contains("only watches") == true)
+            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
+            _ = try await retired.begin(epoch: 2, isActive: true)
+            // Nobody is told to end before the gateway was.
+            try await Task.sleep(for: .milliseconds(1200))
+            #expect(pool.running == ["r0", "r1"])
+            #expect(try await found[0].status(at: .epoch).pool.draining == 2)
+
+            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
+            let pools = try await HTTP.get(gateway.adminPort, "/admin/v1/pools").text
+            #expect(pools.components(separatedBy: #""state":"draining""#).count == (known == "chat" ? 3 : 1))
+            var notes: [String] = []
+            try await until("it is forgotten") {
+                let more = try await retired.carryOn(epoch: 2, at: clock.now)
+                notes += more
+                return !FileManager.default.fileExists(atPath: LocalPoolState.path(pool.folder))
+            }
+            #expect(notes == ["pool 'chat', which is not in the scenario any more, has no workers left"])
+            #expect(pool.running.isEmpty)
+            let usage = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl")
+            #expect(usage.count == 2 && usage.allSatisfy { $0.record.terminated })
+        }
+        #expect(LocalPool.retired(in: pool.root, besides: [], clock: clock).isEmpty)
     }
 }

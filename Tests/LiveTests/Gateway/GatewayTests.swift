@@ -57,6 +57,44 @@ struct GatewayTests {
         }
     }
 
+    @Test("What a worker found in its prefix cache comes through to the client, and tokens are counted beside it")
+    func cachedTokens() async throws {
+        let profile = TestProfiles.flat(step: 2e6)
+        var limits = TestProfiles.limits(profile)
+        limits.prefixCaching = true
+        try await TestWorker.with(profile, limits: limits) { worker in
+            try await TestGateway.with(replicas: [worker.port]) { gateway in
+                func cached(_ path: String, _ body: String, streams: Bool) async throws -> Int? {
+                    let more = streams ? #","stream":true,"stream_options":{"include_usage":true}}"# : "}"
+                    let reply = try await gateway.post(path, #"{"model":"flat-model","max_tokens":2,"# + body + more)
+                    let text = streams ? reply.events.dropLast().last ?? "" : reply.text
+                    let answer = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+                    let usage = answer?["usage"] as? [String: Any]
+                    return (usage?["prompt_tokens_details"] as? [String: Int])?["cached_tokens"]
+                }
+                let text = String(repeating: "the tide ", count: 20)
+                for (path, name) in [("/v1/completions", "prompt"), ("/v1/chat/completions", "messages")] {
+                    let prompt = name == "prompt" ? "\"\(text)\"" : #"[{"role":"user","content":"\#(text)"}]"#
+                    let body = "\"\(name)\":\(prompt)"
+                    #expect(try await cached(path, body, streams: false) == 0)
+                    let row = try #require(try gateway.rows().last)
+                    // Whole blocks of 16, and never the last token.
+                    let found = (row.promptTokens - 1) / 16 * 16
+                    #expect(found > 0)
+                    for streams in [false, true] {
+                        #expect(try await cached(path, body, streams: streams) == found, "\(path) \(streams)")
+                    }
+                    // Two prompts of one request are told as one number.
+                    guard name == "prompt" else { continue }
+                    #expect(try await cached(path, "\"prompt\":[\(prompt),\(prompt)]", streams: true) == 2 * found)
+                }
+                let rows = try gateway.rows()
+                #expect(rows.count == 7 && Set(rows.map(\.promptTokens)).count == 3)
+                #expect(rows.map(\.outputTokens) == [2, 2, 2, 4, 2, 2, 2])
+            }
+        }
+    }
+
     @Test("Who shows no key, or a wrong one, is served nothing, and the log has no key")
     func keys() async throws {
         let tenants = [

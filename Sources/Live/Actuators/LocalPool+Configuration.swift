@@ -1,0 +1,88 @@
+import FleetModel
+import Foundation
+import Simulation
+import Units
+
+extension LocalPool {
+    public struct Configuration: Sendable {
+        var pool: Terms
+        /// Of one machine; `nil` when no price book knows it.
+        public var price: USDPerHour?
+        public var tenantCount: Int
+        /// Where the pool's state and its workers' logs lie.
+        public var folder: String
+        /// Whether the first replicas skip their cold start, as the simulator's do.
+        public var startsWarm = false
+        /// Whether it is in the scenario no more: nobody is started, and who is there finishes and goes.
+        var isRetired = false
+        /// With it workers end when this process does; without it they go on for the next controller.
+        var lifeline: Lifeline?
+        /// The program and arguments of a worker.
+        ///
+        /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
+        public var command: @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+
+        public init(
+            pool: PoolConfiguration, price: USDPerHour?, tenantCount: Int, folder: String,
+            command: @escaping @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+        ) {
+            self.pool = Terms(pool)
+            self.price = price
+            self.tenantCount = tenantCount
+            self.folder = folder
+            self.command = command
+        }
+    }
+
+    /// What a pool of processes must know of the scenario.
+    struct Terms: Sendable {
+        var id: PoolID
+        var offering: Offering
+        var replicasPerInstance: Int
+        var coldStart: ColdStart
+        /// The level to begin with.
+        var initialReplicas: Int
+        var drainDeadline: TimeSpan
+
+        init(_ pool: PoolConfiguration) {
+            (id, offering, replicasPerInstance) = (pool.id, pool.offering, pool.replicasPerInstance)
+            (coldStart, initialReplicas, drainDeadline) = (pool.coldStart, pool.initialReplicas, pool.drainDeadline)
+        }
+    }
+}
+
+// MARK: - Pools that the scenario has no more
+
+extension LocalPool {
+    /// Pools whose state lies in a folder and that none of `known` is, with the workers that an earlier controller left.
+    ///
+    /// - Parameter folder: Of all pools.
+    static func retired(in folder: String, besides known: [PoolID], clock: LiveClock) -> [LocalPool] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.sorted().compactMap { name in
+            guard let state = try? LocalPoolState.read("\(folder)/\(name)"), !state.workers.isEmpty,
+                !known.contains(state.machines.pool)
+            else { return nil }
+            return LocalPool(Configuration(retired: state, folder: "\(folder)/\(name)"), clock: clock)
+        }
+    }
+}
+
+extension LocalPool.Configuration {
+    fileprivate init(retired state: LocalPoolState, folder: String) {
+        pool = LocalPool.Terms(retired: state)
+        (tenantCount, self.folder, isRetired) = (state.machines.tenantCount, folder, true)
+        command = { replica, _ in preconditionFailure("\(replica) is started in a pool that is to end") }
+    }
+}
+
+extension LocalPool.Terms {
+    fileprivate init(retired state: LocalPoolState) {
+        let machines = state.machines
+        (id, offering, replicasPerInstance) = (machines.pool, machines.offering, machines.slots)
+        coldStart = ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero)
+        initialReplicas = 0
+        // Workers know theirs too, and keep to it.
+        drainDeadline = state.drainDeadline ?? .hours(1)
+    }
+}
