@@ -206,7 +206,7 @@ public actor Controller {
             epoch: epoch,
             replicas: status.endpoints.compactMap { endpoint in
                 guard endpoint.phase != .starting, let url = endpoint.url else { return nil }
-                return .init(id: endpoint.id, url: url, draining: endpoint.phase == .draining)
+                return .init(id: endpoint.id, url: url, socket: endpoint.socket, draining: endpoint.phase == .draining)
             })
         if !isFresh, let last = acknowledged[pool], last.routes == routes, now - last.at < .seconds(1) { return }
         do {

@@ -23,6 +23,7 @@ struct GatewayClient: Sendable {
         struct Replica: Encodable, Hashable, Sendable {
             var id: ReplicaID
             var url: String
+            var socket: String?
             var draining: Bool
         }
         var epoch: Int
