@@ -38,7 +38,8 @@ struct Validate: AsyncParsableCommand {
     var maxNumSeqs: Int?
     @Option(help: "Tokens computed in a step, in place of what the profile says; 2048 where neither does.")
     var maxNumBatchedTokens: Int?
-    @Flag(help: "The engine plans a step while the one before runs, as vLLM does since 0.14.")
+    @Flag(
+        help: "The engine plans a step while the one before runs, as vLLM does since 0.14; the profile may say so too.")
     var asyncScheduling = false
     @Flag(help: "Print the comparison as JSON on standard output.")
     var json = false
@@ -100,7 +101,8 @@ struct Validate: AsyncParsableCommand {
             model: engine.model, vllmVersion: engine.engine, device: engine.hardware,
             maxSequences: min(maxNumSeqs ?? engine.scheduler.map { Int($0.maxNumSeqs) } ?? 256, tokens),
             maxBatchedTokens: tokens, maxContext: nil, blockSize: 16, kvBlocks: nil, prefixCaching: false,
-            asyncScheduling: asyncScheduling, tensorParallel: engine.acceleratorsPerReplica, dataParallel: 1,
+            asyncScheduling: asyncScheduling || engine.scheduler?.asyncScheduling == true,
+            tensorParallel: engine.acceleratorsPerReplica, dataParallel: 1,
             expertParallel: false)
     }
 

@@ -121,7 +121,9 @@ struct StepReconstruction {
     /// The step that ended with a burst; `nil` where it is not known what was in it.
     private func sample(at index: Int, of bursts: [Burst]) -> StepSample? {
         let (before, burst) = (bursts[index - 1], bursts[index])
-        guard !unknown.contains(where: { $0.lowerBound < burst.time && $0.upperBound > before.time }) else { return nil }
+        guard !unknown.contains(where: { $0.lowerBound < burst.time && $0.upperBound > before.time }) else {
+            return nil
+        }
         var last: [Int: Int] = [:]
         for entry in before.tokens { last[entry.answer] = entry.token }
         var features = StepFeatures()

@@ -93,7 +93,8 @@ public struct EndpointMeasurement: Sendable {
         ]
         let heldOutRate = Self.heldOutShare * rates.heldOut
         let heldOut = try await play(
-            design.heldOutLoad(rate: heldOutRate, apart: max(.milliseconds(20), .estimate(seconds: 2 * lonely))), "a load to judge by", 0.8, spanning: 0.2, onProgress)
+            design.heldOutLoad(rate: heldOutRate, apart: max(.milliseconds(20), .estimate(seconds: 2 * lonely))),
+            "a load to judge by", 0.8, spanning: 0.2, onProgress)
         return Result(
             observation: observation, heldOut: heldOut, heldOutRate: heldOutRate, facts: facts,
             story: "With \(widest) sequences at a time, the most that was tried or that ran, the server made "

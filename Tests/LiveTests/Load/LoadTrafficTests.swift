@@ -49,7 +49,7 @@ struct LoadTrafficTests {
         #expect(try #require(sent.last).offset < .seconds(5))
     }
 
-    @Test("Prompts that nobody else has are others under another seed, or in another scenario, and shared ones the same")
+    @Test("Prompts that nobody else has are others under another seed or scenario, and shared ones the same")
     func texts() throws {
         let scenario = try TestLoad.scenario(rate: 50)
         var (other, renamed) = (scenario, scenario)

@@ -79,7 +79,8 @@ final class OddServer: Sendable {
     static func usage(prompt: Int, output: Int, cached: Int? = nil) -> String {
         let details = cached.map { ",\"prompt_tokens_details\":{\"cached_tokens\":\($0)}" } ?? ""
         return chunk(
-            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":\(prompt)\(details),\"completion_tokens\":\(output)}}\n\n")
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":\(prompt)\(details),"
+                + "\"completion_tokens\":\(output)}}\n\n")
     }
 
     static let end = chunk("data: [DONE]\n\n") + "0\r\n\r\n"

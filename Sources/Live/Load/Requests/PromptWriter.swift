@@ -41,8 +41,9 @@ struct PromptWriter {
     func appendText(of arrival: Arrival, number: Int, places: Range<Int>, to bytes: inout [UInt8]) {
         for position in places {
             let word = draw(position, of: arrival, number: number)
+            let index = word.multipliedFullWidth(by: UInt64(Self.wordBytes.count)).high
             bytes.append(UInt8(ascii: " "))
-            bytes.append(contentsOf: Self.wordBytes[Int(word.multipliedFullWidth(by: UInt64(Self.wordBytes.count)).high)])
+            bytes.append(contentsOf: Self.wordBytes[Int(index)])
         }
     }
 

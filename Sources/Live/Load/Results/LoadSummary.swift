@@ -161,7 +161,8 @@ extension LoadSummary {
         rate = Rate(result, duration: result.stoppedAt ?? run.traffic.duration)
         tokens = Tokens(
             promptAsked: tally.promptTokensAsked, outputAsked: tally.outputTokensAsked, prompt: tally.promptTokens,
-            cachedPrompt: tally.cachedTokens, output: tally.outputTokens, answersWithoutUsage: tally.uncounted, answersOfOtherLength: tally.otherLength)
+            cachedPrompt: tally.cachedTokens, output: tally.outputTokens, answersWithoutUsage: tally.uncounted,
+            answersOfOtherLength: tally.otherLength)
         connections = Connections(
             opened: result.connectionsOpened, most: result.mostConnections, limit: run.limits.connections)
         (sendDelay, ttft, tpot) = (Quantiles(tally.sendDelay), Quantiles(tally.ttft), Quantiles(tally.tpot))

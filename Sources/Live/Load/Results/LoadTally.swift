@@ -104,11 +104,11 @@ public struct LoadTally: Sendable {
         return true
     }
 
-    /// What to say of a server that had prompts which no other request of the scenario has; `nil` for one that had next to
-    /// none. Servers keep a few tokens of any prompt alike, such as one that begins each text.
+    /// What to say of a server that had prompts which no other request of the scenario has; `nil` for one that had next
+    /// to none. Servers keep a few tokens of any prompt alike, such as one that begins each text.
     public var cacheWarning: String? {
         guard cachedOwnTokens * 50 > promptTokens else { return nil }
-        return "the server still had \(cachedOwnTokens) of \(promptTokens) prompt tokens, though the scenario gives them to one "
-            + "request each: it has seen this load before; restart it, or change the scenario's seed"
+        return "the server still had \(cachedOwnTokens) of \(promptTokens) prompt tokens, though the scenario "
+            + "gives each to one request: it has seen this load before; restart it, or change the scenario's seed"
     }
 }
