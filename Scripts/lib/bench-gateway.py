@@ -32,6 +32,7 @@ print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {machine}, {os.
 print()
 print("Clients, gateway (two event loops, keys, budgets, ledger with synced commits) and a worker that computes nothing run in one")
 print(f"process and share all cores. Each line is one run of {seconds} s after a second of warming up. Times in ms.")
+print("The gateway reaches the worker by a Unix socket, as it does the workers of a local pool; clients come by loopback TCP.")
 if prefix:
     print(f"The process was run by `{prefix}`, because others used the machine.")
 print()

@@ -24,10 +24,11 @@ struct Worker: AsyncParsableCommand {
               tidegate worker --model demo-15m --port 8000
               tidegate worker --executor emulated --profile Scenarios/profiles/llama-3.1-8b-h100-tp1.json
               tidegate worker --executor emulated --profile profile.json --port 0 --json
+              tidegate worker --model demo-15m --port 8000 --socket /run/tidegate/demo.sock
               tidegate worker --model demo-15m --tls-certificate tls/worker.pem --tls-key tls/worker.key --tls-ca tls/ca.pem
 
             EXIT CODES
-              0 drained   64 wrong usage   65 bad model or profile   66 missing input   69 the address is taken
+              0 drained   64 wrong usage   65 bad model or profile   66 missing input   69 an address is taken
               75 the drain's deadline cut answers   130, 143 ended by a second signal
             """)
 
@@ -44,6 +45,8 @@ struct Worker: AsyncParsableCommand {
         // A client that goes away is seen when it is written to, not by a signal.
         signal(SIGPIPE, SIG_IGN)
         let output = EventOutput(isJSON: json)
+        // A socket is its owner's alone from its first moment.
+        if server.socket != nil { umask(0o077) }
         let (loop, served) = try model.load(scheduler: scheduler, output: output)
         var configuration = try server.configuration()
         configuration.tls = try tls.material(as: .worker, output: output)
@@ -232,9 +235,14 @@ struct ServerArguments: ParsableArguments {
     var host = "127.0.0.1"
     @Option(help: "The port; 0 for any free one, which is printed.")
     var port = 8000
+    @Option(
+        help: ArgumentHelp(
+            "Listen at a Unix socket too, for a gateway on this machine: nearer than TCP, and closed to other users. At most "
+                + "\(SocketFile.longestPath) bytes.", valueName: "PATH"))
+    var socket: String?
     @Option(help: "Largest body of a request, in bytes; larger ones get 413.")
     var maxBody = 4 << 20
-    @Option(help: "Open connections; more wait to be accepted.")
+    @Option(help: "Open connections, at each address; more wait to be accepted.")
     var maxConnections = 4096
     @Option(help: "How long a connection may be silent between requests, such as 60s.")
     var idleTimeout = "60s"
@@ -252,6 +260,7 @@ struct ServerArguments: ParsableArguments {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port), not 0 to 65535") }
+        _ = try socketFile()
         guard (1...1 << 30).contains(maxBody) else { throw ValidationError("--max-body is \(maxBody), not 1 to 2^30") }
         guard maxConnections >= 1 else { throw ValidationError("--max-connections must be at least 1") }
         _ = try duration("--idle-timeout", idleTimeout)
@@ -261,6 +270,15 @@ struct ServerArguments: ParsableArguments {
     }
 
     func deadline() throws -> TimeSpan { try duration("--drain-deadline", drainDeadline) }
+
+    private func socketFile() throws -> SocketFile? {
+        do throws(LoadError) {
+            guard let socket else { return nil }
+            return try SocketFile(socket)
+        } catch {
+            throw ValidationError("--socket \(error)")
+        }
+    }
 
     private func duration(_ name: String, _ text: String) throws -> TimeSpan {
         guard let span = TimeSpan(text), span > .zero || name == "--drain-deadline" else {
@@ -273,6 +291,7 @@ struct ServerArguments: ParsableArguments {
         var configuration = WorkerServer.Configuration()
         configuration.host = host
         configuration.port = port
+        configuration.socket = try socketFile()
         configuration.limits.bodyBytes = maxBody
         configuration.limits.connections = maxConnections
         configuration.limits.idle = try duration("--idle-timeout", idleTimeout)

@@ -10,6 +10,7 @@ struct WorkerProcess {
     let server: WorkerServer
     let drainDeadline: TimeSpan
     let output: EventOutput
+    /// Everywhere that it listens.
     let address: String
 
     init(
@@ -20,7 +21,8 @@ struct WorkerProcess {
         self.drainDeadline = drainDeadline
         self.output = output
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-        address = "\(configuration.host):\(configuration.port)"
+        let socket = configuration.socket?.path
+        address = "\(configuration.host):\(configuration.port)" + (socket.map { " or \($0)" } ?? "")
         let scheme = configuration.tls == nil ? "http" : "https"
         var configuration = configuration
         configuration.onRefusedPeer = { refusal, peer in
@@ -29,9 +31,12 @@ struct WorkerProcess {
                 text: "refused a connection of \(peer): \(refusal)")
         }
         server = WorkerServer(loop: loop, model: model, configuration: configuration) { port in
+            let url = "\(scheme)://\(host):\(port)"
+            var fields: [String: any Sendable & Encodable] = ["url": url, "port": port, "model": model.name]
+            if let socket { fields["socket"] = socket }
             output.tell(
-                "listening", ["url": "\(scheme)://\(host):\(port)", "port": port, "model": model.name],
-                text: "listening on \(scheme)://\(host):\(port), model \(model.name)")
+                "listening", fields,
+                text: "listening on \(url)\(socket.map { " and at \($0)" } ?? ""), model \(model.name)")
         }
     }
 
@@ -48,6 +53,9 @@ struct WorkerProcess {
         defer { for task in helpers { task.cancel() } }
         do {
             try await server.run()
+        } catch let error as LoadError {
+            output.alert("\(error)")
+            return .unavailable
         } catch {
             output.alert("\(address): error: cannot listen there: \(error)\n    choose another --port, or 0 for any")
             return .unavailable

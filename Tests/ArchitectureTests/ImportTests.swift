@@ -101,6 +101,16 @@ struct ImportTests {
         }
     }
 
+    /// At the level of sockets its number is SO_DEBUG's, which only an administrator of networks may set: connections would fail
+    /// for everybody else.
+    @Test("TCP_NODELAY is set at the level of TCP", arguments: ["Calibration", "Live"])
+    func noDelay(target: String) throws {
+        for file in try swiftFiles(of: target) {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            #expect(!text.contains("socketOption(.tcp"), "\(file.lastPathComponent)")
+        }
+    }
+
     @Test("Only calibration, the live plane and the executables read a clock")
     func clocksStayOutside() throws {
         let clocks = ["ContinuousClock", "SuspendingClock", "clock_gettime", "gettimeofday", "Date()", "Date.now"]

@@ -11,24 +11,26 @@ func nanoseconds() -> Int64 {
 }
 
 /// A worker in this process that computes nothing: it answers at once, or streams pieces at an even rate, each with the
-/// moment at which it was written.
+/// moment at which it was written. It listens on loopback and at a Unix socket.
 final class Upstream: Sendable {
     let port: Int
     private let group: MultiThreadedEventLoopGroup
-    private let channel: any Channel
+    private let channels: [any Channel]
 
     /// - Parameters:
     ///   - pieces: Of a stream.
     ///   - gap: Nanoseconds between two pieces of a stream.
+    ///   - socket: The path of the Unix socket.
     ///   - tls: With it, only gateways and controllers may connect, by mutual TLS.
-    init(pieces: Int, gap: Int64, tls: TLSMaterial?) async throws {
+    init(pieces: Int, gap: Int64, socket: String, tls: TLSMaterial?) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let schedule = try await loop.submit { NIOLoopBound(Schedule(loop, pieces: pieces, gap: gap), eventLoop: loop) }
             .get()
-        channel = try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            // Passed over at the Unix socket.
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {
@@ -39,12 +41,15 @@ final class Upstream: Sendable {
                     try channel.pipeline.syncOperations.addHandler(UpstreamHandler(schedule.value))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
-        port = channel.localAddress!.port!
+        channels = [
+            try await bootstrap.bind(host: "127.0.0.1", port: 0).get(),
+            try await bootstrap.bind(unixDomainSocketPath: socket).get(),
+        ]
+        port = channels[0].localAddress!.port!
     }
 
     func stop() async throws {
-        try await channel.close()
+        for channel in channels { try await channel.close() }
         try await group.shutdownGracefully()
     }
 

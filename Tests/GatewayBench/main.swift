@@ -12,12 +12,13 @@ import Units
 //     GatewayBench streams 10         2,000 open streams of 25 pieces a second each; half as many with --tls
 //     GatewayBench first 10           300 streams a second, with and without the gateway
 //     GatewayBench streams 10 --tls   the same with TLS on both sides of the gateway, mutual where a worker is
+//     GatewayBench streams 10 --tcp   the gateway reaches the worker by loopback TCP, and not by its Unix socket
 //
 // Prints one JSON object.
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3, let seconds = Int(arguments[2]) else {
-    FileHandle.standardError.write(Data("GatewayBench requests|streams|first SECONDS [--tls]\n".utf8))
+    FileHandle.standardError.write(Data("GatewayBench requests|streams|first SECONDS [--tls] [--tcp]\n".utf8))
     exit(64)
 }
 let threads = 2
@@ -101,7 +102,7 @@ struct Clients {
     ) async throws {
         for _ in 0..<count {
             _ = try await ClientBootstrap(group: loop)
-                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { [tally, all] channel in
                     channel.eventLoop.makeCompletedFuture {
                         let client = Client(tally.value, request: request, isStream: isStream, isEndless: isEndless)
@@ -169,6 +170,8 @@ struct Certificates {
     }
 }
 
+try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+let socket = folder + "/worker.sock"
 let certificates = arguments.contains("--tls") ? try await Certificates() : nil
 let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -194,7 +197,8 @@ func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Er
     let serving = Task { try await server.run() }
     let listening = await ports.first { _ in true }!
     let scheme = certificates == nil ? "http" : "https"
-    let body = #"{"epoch":1,"replicas":[{"id":1,"url":"\#(scheme)://127.0.0.1:\#(port)"}]}"#
+    let near = arguments.contains("--tcp") ? "" : #","socket":"\#(socket)""#
+    let body = #"{"epoch":1,"replicas":[{"id":1,"url":"\#(scheme)://127.0.0.1:\#(port)"\#(near)}]}"#
     let channel = try await ClientBootstrap(group: group).channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
             guard let certificates else { return }
@@ -216,7 +220,7 @@ func gateway(before port: Int) async throws -> (GatewayServer, Task<Void, any Er
 var figures: [String: Figures] = [:]
 switch arguments[1] {
 case "requests":
-    let upstream = try await Upstream(pieces: 1, gap: 1_000_000, tls: certificates?.worker)
+    let upstream = try await Upstream(pieces: 1, gap: 1_000_000, socket: socket, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
     try await clients.connect(
@@ -225,7 +229,8 @@ case "requests":
     figures["requests"] = try await clients.measure(seconds) { $0.firsts }
 case "streams":
     let upstream = try await Upstream(
-        pieces: 25 * (seconds + 60), gap: certificates == nil ? 40_000_000 : 80_000_000, tls: certificates?.worker)
+        pieces: 25 * (seconds + 60), gap: certificates == nil ? 40_000_000 : 80_000_000, socket: socket,
+        tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
     try await clients.connect(
@@ -233,7 +238,7 @@ case "streams":
         tls: certificates.map { _ in .gateway })
     figures["streams"] = try await clients.measure(seconds) { $0.delays }
 case "first":
-    let upstream = try await Upstream(pieces: 8, gap: 10_000_000, tls: certificates?.worker)
+    let upstream = try await Upstream(pieces: 8, gap: 10_000_000, socket: socket, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     for (name, target, role) in [("direct", upstream.port, PeerRole.worker), ("through", port, .gateway)] {
         let clients = try await Clients(group.next())

@@ -112,6 +112,31 @@ struct WorkerProcessTests {
         #expect(try await worker.exitCode() == 0)
     }
 
+    @Test("A socket is told with the port, and who may not have it says why")
+    func socket() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "worker-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/w.sock"
+        let worker = try await Worker("--executor", "emulated", "--profile", Self.profile, "--socket", path)
+        #expect(worker.events.first { $0["event"] as? String == "listening" }?["socket"] as? String == path)
+        let client = try HTTP(socket: path)
+        await client.post("/v1/completions", #"{"prompt":"a","max_tokens":80,"stream":true}"#)
+        try await client.wait(for: "tide")
+        let second = try await Self.run(
+            "--executor", "emulated", "--profile", Self.profile, "--port", "0", "--socket", path)
+        #expect(second.code == 69)
+        #expect(second.errors.contains("\(path): error: somebody listens there already"), "\(second.errors)")
+        // Drained as by TCP.
+        worker.signal(SIGTERM)
+        #expect(try await client.reply().events.count == 81)
+        #expect(try await worker.exitCode() == 0)
+        #expect(!FileManager.default.fileExists(atPath: path))
+        let long = try await Self.run("--model", "tiny", "--socket", path + String(repeating: "x", count: 60))
+        #expect(long.code == 64)
+        #expect(long.errors.contains("and a socket's at most 103"), "\(long.errors)")
+    }
+
     @Test("What is wrong on the command line is told with the codes of the other commands")
     func badArguments() async throws {
         #expect(try await Self.run("--executor", "emulated").code == 64)

@@ -24,7 +24,7 @@ public actor LocalPool: PoolActuator {
     private var laterEpoch: Int?
     private var replicas: [LocalReplica] = []
     /// Processes whose replica is gone and that have not ended yet.
-    private var leaving: [(process: ChildProcess, killAt: Instant)] = []
+    private var leaving: [(process: ChildProcess, socket: String, killAt: Instant)] = []
     private var outstanding: [ReplicaID: Int] = [:]
     /// What machines were used for, as their charge periods ended since this controller started.
     private var usage: [UsageRecord] = []
@@ -147,8 +147,10 @@ public actor LocalPool: PoolActuator {
             try? await Task.sleep(for: .milliseconds(10))
         }
         for process in processes { process.signal(SIGKILL) }
+        let sockets = replicas.map { socketPath(of: $0.id) } + leaving.map(\.socket)
         let now = clock.now
         for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
+        for socket in sockets { unlink(socket) }
         // The next one begins anew.
         unlink(LocalPoolState.path(configuration.folder))
         unlink(fence.path)
@@ -309,8 +311,8 @@ public actor LocalPool: PoolActuator {
         do {
             let lifeline = configuration.lifeline
             replica.process = try ChildProcess.spawn(
-                configuration.command(id, readyAt) + (lifeline == nil ? [] : [Lifeline.option]), log: replica.log,
-                mark: mark(of: id), input: lifeline?.end)
+                configuration.command(id, readyAt) + socketOption(of: id) + (lifeline == nil ? [] : [Lifeline.option]),
+                log: replica.log, mark: mark(of: id), input: lifeline?.end)
         } catch {
             finish(id, .lost, at: now)
             throw error
@@ -353,8 +355,12 @@ public actor LocalPool: PoolActuator {
                 }
             }
         }
-        for (process, killAt) in leaving where killAt <= now { process.signal(SIGKILL) }
-        leaving.removeAll { $0.process.condition() != .running }
+        for (process, _, killAt) in leaving where killAt <= now { process.signal(SIGKILL) }
+        leaving.removeAll { leaver in
+            guard leaver.process.condition() != .running else { return false }
+            unlink(leaver.socket)
+            return true
+        }
         // More than the target: its controller died between an order and carrying it out.
         if level > state.target || (level < state.target && restart.isOver(at: now)) {
             resize(at: now)
@@ -416,10 +422,22 @@ public actor LocalPool: PoolActuator {
         let replica = replicas.remove(at: index)
         if let process = replica.process, process.condition() == .running {
             process.signal(SIGTERM)
-            leaving.append((process, now + .seconds(reason == .drainDeadline ? 0 : 5)))
+            leaving.append((process, socketPath(of: replica.id), now + .seconds(reason == .drainDeadline ? 0 : 5)))
+        } else {
+            // A worker that is killed leaves it.
+            unlink(socketPath(of: replica.id))
         }
         if let record = state.machines.leave(replica.machine, at: now, isOpen: areBooksOpen) { keep([record]) }
         log.append(PhaseChange(time: now, replica: replica.id, change: .gone(reason)))
+    }
+
+    /// Where the gateway on this machine reaches a worker.
+    private func socketPath(of replica: ReplicaID) -> String { "\(wholePath)/\(replica).sock" }
+
+    /// In a folder whose path is too long for it, workers have no socket.
+    private func socketOption(of replica: ReplicaID) -> [String] {
+        guard let socket = try? SocketFile(socketPath(of: replica)) else { return [] }
+        return ["--socket", socket.path]
     }
 
     // MARK: - What outlives the controller
@@ -432,10 +450,10 @@ public actor LocalPool: PoolActuator {
     }
 
     /// Names a worker among the machine's processes.
-    private func mark(of replica: ReplicaID) -> String { "\(markPrefix)#\(replica)" }
+    private func mark(of replica: ReplicaID) -> String { "\(wholePath)#\(replica)" }
 
     /// The folder's whole path: another fleet's may have the same relative one.
-    private var markPrefix: String {
+    private var wholePath: String {
         guard let path = realpath(configuration.folder, nil) else { return configuration.folder }
         defer { free(path) }
         return String(cString: path)
@@ -443,12 +461,13 @@ public actor LocalPool: PoolActuator {
 
     /// A worker whose start its controller did not live to write down is found by its mark, and taken or ended.
     private func endUnknownWorkers() {
-        for (mark, process) in ChildProcess.marked(under: markPrefix) {
+        for (mark, process) in ChildProcess.marked(under: wholePath) {
             if let index = replicas.firstIndex(where: { self.mark(of: $0.id) == mark }) {
                 replicas[index].process = replicas[index].process ?? process
             } else {
                 process.signal(SIGTERM)
-                leaving.append((process, clock.now + .seconds(5)))
+                let name = mark.dropFirst(wholePath.count + 1)
+                leaving.append((process, "\(wholePath)/\(name).sock", clock.now + .seconds(5)))
             }
         }
     }

@@ -12,6 +12,8 @@ struct LocalPoolState: Codable {
         var process: ChildProcess?
         var log: String
         var url: String?
+        /// A state of an earlier version has none.
+        var socket: String?
         var phase: ReplicaPhase
         var meteredAt: Instant
         var busy: TimeSpan
@@ -22,6 +24,7 @@ struct LocalPoolState: Codable {
             process = replica.process
             log = replica.log
             url = replica.url
+            socket = replica.socket
             phase = replica.lifecycle.phase
             meteredAt = replica.meteredAt
             busy = replica.meteredBusy

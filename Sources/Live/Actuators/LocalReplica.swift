@@ -15,6 +15,7 @@ struct LocalReplica {
     /// Where its standard output goes: events, one JSON object a line.
     let log: String
     private(set) var url: String?
+    private(set) var socket: String?
     private var saysReady = false
     /// Bytes of the log that were read.
     private var read = 0
@@ -44,7 +45,7 @@ struct LocalReplica {
         machine = worker.machine
         process = worker.process
         log = worker.log
-        url = worker.url
+        (url, socket) = (worker.url, worker.socket)
         meteredAt = worker.meteredAt
         (busy, meteredBusy) = (worker.busy, worker.busy)
         switch worker.phase {
@@ -94,13 +95,14 @@ struct LocalReplica {
 
     var endpoint: ReplicaEndpoint {
         ReplicaEndpoint(
-            id: id, name: process.map { "process \($0.pid)" } ?? "not started", url: url,
+            id: id, name: process.map { "process \($0.pid)" } ?? "not started", url: url, socket: socket,
             phase: isReady ? .ready : isDraining ? .draining : .starting)
     }
 
     private struct Event: Decodable {
         var event: String
         var url: String?
+        var socket: String?
     }
 
     /// Takes in the lines that the worker has printed since the last look.
@@ -114,7 +116,7 @@ struct LocalReplica {
         read += lines.utf8.count
         for line in lines.split(separator: "\n") {
             guard let event = try? JSONDecoder().decode(Event.self, from: Data(line.utf8)) else { continue }
-            if event.event == "listening" { url = event.url }
+            if event.event == "listening" { (url, socket) = (event.url, event.socket) }
             if event.event == "ready" { saysReady = true }
             if event.event == "draining" { saysDraining = true }
         }

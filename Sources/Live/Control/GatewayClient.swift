@@ -28,6 +28,7 @@ struct GatewayClient: Sendable {
         struct Replica: Encodable, Hashable, Sendable {
             var id: ReplicaID
             var url: String
+            var socket: String?
             var draining: Bool
         }
         var epoch: Int
@@ -135,7 +136,9 @@ extension GatewayClient.Routes {
         self.epoch = epoch
         replicas = endpoints.compactMap { endpoint in
             guard endpoint.phase != .starting, let url = endpoint.url else { return nil }
-            return Replica(id: endpoint.id, url: url, draining: areDraining || endpoint.phase == .draining)
+            return Replica(
+                id: endpoint.id, url: url, socket: endpoint.socket,
+                draining: areDraining || endpoint.phase == .draining)
         }
     }
 }

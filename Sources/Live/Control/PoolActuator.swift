@@ -99,12 +99,15 @@ public struct ReplicaEndpoint: Hashable, Sendable {
     public var name: String
     /// Its base, such as `http://10.1.0.7:8000`; `nil` until it has an address.
     public var url: String?
+    /// A Unix socket by which a gateway on the same machine may reach it; `nil` for none.
+    public var socket: String?
     public var phase: Phase
 
-    public init(id: ReplicaID, name: String, url: String?, phase: Phase) {
+    public init(id: ReplicaID, name: String, url: String?, socket: String? = nil, phase: Phase) {
         self.id = id
         self.name = name
         self.url = url
+        self.socket = socket
         self.phase = phase
     }
 }

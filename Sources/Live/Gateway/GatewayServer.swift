@@ -177,7 +177,7 @@ public final class GatewayServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptGate(slots))
                 }
             }
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handle = handles.first { $0.eventLoop === channel.eventLoop }!

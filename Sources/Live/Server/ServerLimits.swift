@@ -7,7 +7,7 @@ public struct ServerLimits: Hashable, Sendable {
     /// Bytes of one header field, and of all of a request's.
     public var headerBytes = 16 << 10
     public var headerFields = 100
-    /// Open connections; more wait to be accepted.
+    /// Open connections, at each address; more wait to be accepted.
     public var connections = 4096
     /// How long a connection may be silent between requests or inside one that it sends.
     public var idle = TimeSpan.seconds(60)

@@ -1,6 +1,7 @@
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Units
 
@@ -14,6 +15,8 @@ public final class WorkerServer: Sendable {
         public var host = "127.0.0.1"
         /// 0 for any free one.
         public var port = 0
+        /// Where it listens beside that, for clients on the same machine; `nil` for nowhere.
+        public var socket: SocketFile?
         public var limits = ServerLimits()
         public var version = "0"
         /// Where the spans of sampled traces go; `nil` for nowhere.
@@ -36,29 +39,51 @@ public final class WorkerServer: Sendable {
     private let loop: EngineLoop
     private let state = WorkerState()
     private let spans: SpanExporter?
+    private let socket: SocketFile?
     private let group: ServiceGroup
 
-    /// - Parameter onListening: Told the port once connections are accepted.
+    /// - Parameter onListening: Told the port once connections are accepted, at the socket too.
     public init(
         loop: EngineLoop, model: ServedModel, configuration: Configuration,
         onListening: @escaping @Sendable (Int) -> Void
     ) {
         self.loop = loop
-        spans = configuration.spans
+        (spans, socket) = (configuration.spans, configuration.socket)
         var logger = Logger(label: "tidegate.worker")
         logger.logLevel = .critical
         let limits = configuration.limits
         let responder = WorkerResponder(
             loop: loop, model: model, state: state, limits: limits, version: configuration.version,
             spans: configuration.spans)
-        let app = Application(
-            responder: responder, server: Self.server(configuration),
-            configuration: .init(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "tidegate",
-                backlog: 4096, availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
-            onServerRunning: { channel in onListening(channel.localAddress?.port ?? configuration.port) },
-            logger: logger)
-        var services = ServiceGroupConfiguration(services: [app], logger: logger)
+        func listener(
+            at address: BindAddress, _ onRunning: @escaping @Sendable (any Channel) async -> Void
+        ) -> Application<WorkerResponder> {
+            Application(
+                responder: responder, server: WorkerServer.server(configuration),
+                configuration: .init(
+                    address: address, serverName: "tidegate", backlog: 4096,
+                    availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
+                onServerRunning: onRunning, logger: logger)
+        }
+        let (socketOpening, socketOpened) = AsyncStream<Void>.makeStream()
+        var listeners = [
+            listener(at: .hostname(configuration.host, port: configuration.port)) { channel in
+                for await _ in socketOpening {}
+                // Where the socket cannot be had, nobody is to be told of the port.
+                guard !Task.isCancelled else { return }
+                onListening(channel.localAddress?.port ?? configuration.port)
+            }
+        ]
+        if let socket {
+            listeners.append(
+                listener(at: .unixDomainSocket(path: socket.path)) { _ in
+                    socket.keepPrivate()
+                    socketOpened.finish()
+                })
+        } else {
+            socketOpened.finish()
+        }
+        var services = ServiceGroupConfiguration(services: listeners, logger: logger)
         services.maximumGracefulShutdownDuration = .seconds(5)
         group = ServiceGroup(configuration: services)
     }
@@ -70,8 +95,15 @@ public final class WorkerServer: Sendable {
             MutualTLSChannel(
                 base: HTTP1Channel(responder: responder, configuration: http), material: tls,
                 allowed: [.gateway, .controller]
-            ) { configuration.onRefusedPeer($0, $1.map(\.description) ?? "an unknown address") }
+            ) { configuration.onRefusedPeer($0, words(for: $1)) }
         }
+    }
+
+    /// Where a peer is.
+    private static func words(for peer: SocketAddress?) -> String {
+        guard let peer else { return "an unknown address" }
+        // Who connects to a Unix socket has no name there.
+        return peer.protocol == .unix ? "this machine, at the socket" : peer.description
     }
 
     private static func channel(_ limits: ServerLimits) -> HTTP1Channel.Configuration {
@@ -90,8 +122,9 @@ public final class WorkerServer: Sendable {
 
     /// Serves until a drain has ended.
     ///
-    /// - Throws: An error when the address cannot be had.
+    /// - Throws: An error when the address cannot be had; a `LoadError` where the socket is why.
     public func run() async throws {
+        try socket?.claim()
         spans?.start()
         try await group.run()
         loop.stop()

@@ -223,6 +223,9 @@ struct FleetProcessTests {
         let rows = try ledger.rows(from: .epoch, to: .never).filter { $0.outcome == .completed }
         let pools = Dictionary(grouping: rows, by: \.pool).mapValues(\.count)
         #expect(pools.count == 2 && pools.values.allSatisfy { $0 > 20 }, "\(pools)")
+        // It went there by the worker's socket, or could have.
+        let registry = try String(contentsOfFile: "\(scenario.folder)/out/state/gateway/registry.json", encoding: .utf8)
+        #expect(registry.contains("/out/state/pools/code/r0.sock"))
         // Nothing of the fleet is left.
         for pool in ["chat", "code"] {
             #expect(ChildProcess.marked(under: "\(scenario.folder)/out/state/pools/\(pool)").isEmpty)

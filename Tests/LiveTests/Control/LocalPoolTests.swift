@@ -9,11 +9,28 @@ import Testing
 @testable import Live
 @testable import Units
 
-/// A pool whose workers are programs that only wait, and say that they serve.
+/// A pool whose workers are programs that only wait, and say that they serve and how they were started.
 private struct WaitingPool {
     /// Of all pools.
     let root = FileManager.default.temporaryDirectory.appending(path: "tidegate-pools-\(UUID())").path
     var folder: String { "\(root)/chat" }
+    /// What a worker is.
+    var command = [
+        "/bin/sh", "-c",
+        #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; echo "$0"; exec sleep 60"#,
+    ]
+
+    /// Workers that serve, emulated.
+    static var serving: WaitingPool {
+        var pool = WaitingPool()
+        let profile = OtherPrograms.root.path + "/Scenarios/profiles/llama-3.1-8b-h100-tp1.json"
+        pool.command = [
+            WorkerProcessTests.tidegate, "worker", "--port", "0", "--json", "--executor", "emulated", "--profile",
+            profile,
+            "--no-cold-start",
+        ]
+        return pool
+    }
 
     /// What one controller knows of the pool.
     func controller() -> LocalPool {
@@ -25,12 +42,22 @@ private struct WaitingPool {
             replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
             bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
             maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
-        let script =
-            #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; exec sleep 60"#
         return LocalPool(
             LocalPool.Configuration(
                 pool: pool, price: nil, tenantCount: 1, folder: folder,
-                command: { _, _ in ["/bin/sh", "-c", script] }), clock: LiveClock())
+                command: { [command] _, _ in command }), clock: LiveClock())
+    }
+
+    /// Sockets in the pool's folder.
+    var sockets: [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { $0.hasSuffix(".sock") }.sorted()
+    }
+
+    func signal(_ replica: String, _ number: Int32) {
+        for (mark, process) in ChildProcess.marked(under: folder) where mark.hasSuffix("#\(replica)") {
+            process.signal(number)
+        }
     }
 
     /// Names of the processes that run, one for each.
@@ -62,9 +89,7 @@ struct LocalPoolTests {
             try await old.apply(order(4, generation: 7), epoch: 1, at: .epoch)
         }
         // Neither does it replace a worker that ends, nor tell of the pool as if it were its own.
-        for (mark, process) in ChildProcess.marked(under: pool.folder) where mark.hasSuffix("r1") {
-            process.signal(SIGKILL)
-        }
+        pool.signal("r1", SIGKILL)
         try await until("it is gone") { pool.running == ["r0"] }
         try await Task.sleep(for: .milliseconds(100))
         #expect(pool.running == ["r0"])
@@ -121,6 +146,79 @@ struct LocalPoolTests {
             return pool.running.count == 1
         }
         #expect(!FileManager.default.fileExists(atPath: unfinished))
+    }
+
+    @Test("Workers are served over sockets, also by the next controller, and leave none", .timeLimit(.minutes(1)))
+    func sockets() async throws {
+        let pool = WaitingPool.serving
+        defer { pool.end() }
+        let (first, second, third) = (pool.controller(), pool.controller(), pool.controller())
+        try await first.begin(epoch: 1)
+        let tending = Task { await first.run() }
+        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
+        let endpoints = try await first.status(at: .epoch).endpoints
+        #expect(endpoints.map(\.socket) == ["r0", "r1"].map { "\(pool.folder)/\($0).sock" })
+        for endpoint in endpoints {
+            let client = try HTTP(socket: try #require(endpoint.socket))
+            await client.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await client.reply().status == 200)
+        }
+        tending.cancel()
+        await tending.value
+
+        // One ends while nobody looks, so that its socket stays.
+        try await second.begin(epoch: 2)
+        #expect(try await second.status(at: .epoch).endpoints == endpoints)
+        pool.signal("r0", SIGKILL)
+        try await until("it is gone") { pool.running == ["r1"] }
+        #expect(pool.sockets == ["r0.sock", "r1.sock"])
+        let tendingNext = Task { await second.run() }
+        try await until("another has its place") { pool.sockets == ["r1.sock", "r2.sock"] }
+        try await until("it is ready") { try await second.status(at: .epoch).pool.readyReplicas.count == 2 }
+        tendingNext.cancel()
+        await tendingNext.value
+
+        // A state as earlier versions wrote it.
+        let path = URL(filePath: "\(pool.folder)/workers.json")
+        var state = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: path)) as? [String: Any])
+        let workers = try #require(state["workers"] as? [[String: Any]])
+        #expect(workers.allSatisfy { $0["socket"] != nil })
+        state["workers"] = workers.map { worker in worker.filter { $0.key != "socket" } }
+        try JSONSerialization.data(withJSONObject: state).write(to: path)
+        try await third.begin(epoch: 3)
+        let known = try await third.status(at: .epoch).endpoints
+        #expect(known.map(\.id.number) == [1, 2])
+        #expect(known.allSatisfy { $0.socket == nil && $0.url != nil && $0.phase == .ready })
+        await third.stopAll(within: .seconds(5))
+        #expect(pool.running.isEmpty)
+        #expect(pool.sockets.isEmpty)
+    }
+
+    @Test("Workers that are ended by force leave no sockets", .timeLimit(.minutes(1)))
+    func forced() async throws {
+        let pool = WaitingPool.serving
+        defer { pool.end() }
+        let controller = pool.controller()
+        try await controller.begin(epoch: 1)
+        try await until("they listen") { pool.sockets == ["r0.sock", "r1.sock"] }
+        await controller.stopAll(within: .zero)
+        try await until("they are gone") { pool.running.isEmpty }
+        #expect(pool.sockets.isEmpty)
+    }
+
+    @Test("Where a path is too long for sockets, workers have none", .timeLimit(.minutes(1)), arguments: [0, 50])
+    func longPath(more: Int) async throws {
+        var pool = WaitingPool()
+        pool.folder += String(repeating: "x", count: more)
+        defer { pool.end() }
+        let controller = pool.controller()
+        try await controller.begin(epoch: 1)
+        var said = ""
+        try await until("it has said all") {
+            said = (try? String(contentsOfFile: "\(pool.folder)/r0.log", encoding: .utf8)) ?? ""
+            return said.split(separator: "\n").count == 3
+        }
+        #expect(said.contains("--socket") == (more == 0))
     }
 
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))

@@ -17,9 +17,12 @@ struct PoolGateTests {
                 maxContext: 512), ejection: EjectionRules())
     }
 
-    private static func replica(_ id: Int, port: Int? = nil, draining: Bool = false) throws -> RegisteredReplica {
+    private static func replica(
+        _ id: Int, port: Int? = nil, socket: String? = nil, draining: Bool = false
+    ) throws -> RegisteredReplica {
         RegisteredReplica(
-            id: ReplicaID(id), endpoint: try Endpoint("http://127.0.0.1:\(port ?? 9000 + id)"), isDraining: draining)
+            id: ReplicaID(id), endpoint: try Endpoint("http://127.0.0.1:\(port ?? 9000 + id)", socket: socket),
+            isDraining: draining)
     }
 
     private static func ticket(_ number: UInt64) -> PoolGate.Ticket { .init(number: number, loop: 0) }
@@ -49,6 +52,20 @@ struct PoolGateTests {
         let places = try (1...8).map { try Self.assignment(gate.arrive(Self.ticket($0))).id.number }
         #expect(places == [1, 2, 1, 2, 1, 2, 1, 2])
         #expect(gate.arrive(Self.ticket(9)) == .full)
+    }
+
+    @Test("A replica that is reached in another way is another one to who keeps connections", arguments: [true, false])
+    func sockets(isSame: Bool) throws {
+        var gate = Self.gate()
+        gate.set([try Self.replica(1, socket: "/run/a.sock")])
+        let first = try Self.assignment(gate.arrive(Self.ticket(1)))
+        #expect(first.endpoint.socket?.path == "/run/a.sock")
+        for socket in isSame ? ["/run/a.sock"] : ["/run/b.sock", nil] {
+            gate.set([try Self.replica(1, socket: socket)])
+            let next = try Self.assignment(gate.arrive(Self.ticket(2)))
+            #expect((next.serial == first.serial) == isSame)
+            #expect(next.endpoint.socket?.path == socket)
+        }
     }
 
     @Test("A request given up while it waits leaves its place")

@@ -95,6 +95,7 @@ struct AdminResponder: HTTPResponder {
                 text.object { text in
                     text.member("id", replica.id.number)
                     text.member("url", "\(replica.endpoint)")
+                    if let socket = replica.endpoint.socket { text.member("socket", socket.path) }
                     text.member("state", replica.state)
                     text.member("outstanding", replica.outstanding)
                 }
@@ -115,7 +116,10 @@ struct AdminResponder: HTTPResponder {
             guard let id = try replica.integer("id"), let url = try replica.string("url") else {
                 throw APIError.invalid("'replicas[\(index)]' has no 'id' or no 'url'", param: "replicas[\(index)]")
             }
-            replicas.append(.init(id: id, url: url, draining: try replica.bool("draining") ?? false))
+            replicas.append(
+                .init(
+                    id: id, url: url, socket: try replica.string("socket"),
+                    draining: try replica.bool("draining") ?? false))
         }
         do throws(ReplicaRegistry.Problem) {
             try registry.set(replicas, of: pool, epoch: epoch)

@@ -8,6 +8,8 @@ struct Registry: Codable, Hashable, Sendable {
     struct Replica: Codable, Hashable, Sendable {
         var id: Int
         var url: String
+        /// One of an earlier version has none.
+        var socket: String?
         var draining: Bool
     }
 

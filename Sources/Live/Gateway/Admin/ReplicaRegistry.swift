@@ -106,6 +106,6 @@ final class ReplicaRegistry: Sendable {
 
 extension Registry.Replica {
     func registered() throws(LoadError) -> RegisteredReplica {
-        RegisteredReplica(id: ReplicaID(id), endpoint: try Endpoint(url), isDraining: draining)
+        RegisteredReplica(id: ReplicaID(id), endpoint: try Endpoint(url, socket: socket), isDraining: draining)
     }
 }

@@ -52,9 +52,29 @@ final class UpstreamPool {
     func ended() { busy -= 1 }
 
     private func connect() {
+        guard let socket = endpoint.socket else { return connectByTCP() }
+        whenFailed(bootstrap().connect(unixDomainSocketPath: socket.path)) { pool, error in
+            // The gateway has no TLS, which TCP would want too.
+            if error is LoadError { pool.failedToConnect() } else { pool.connectByTCP() }
+        }
+    }
+
+    /// The way to a replica without a socket, and to one whose socket leads nowhere: its file is gone, or in a file system
+    /// that the gateway does not see.
+    private func connectByTCP() {
+        let bootstrap = bootstrap()
+        if let address = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port) {
+            whenFailed(bootstrap.connect(to: address)) { pool, _ in pool.failedToConnect() }
+        } else {
+            whenFailed(bootstrap.connect(host: endpoint.host, port: endpoint.port)) { pool, _ in pool.failedToConnect()
+            }
+        }
+    }
+
+    /// NIO sets TCP_NODELAY by itself, and knows that Unix sockets have none.
+    private func bootstrap() -> ClientBootstrap {
         let pool = NIOLoopBound(self, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+        return ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(connectTimeout.nanoseconds))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -63,13 +83,12 @@ final class UpstreamPool {
                     try pipeline.addHandler(UpstreamConnection(pool.value))
                 }
             }
-        let future: EventLoopFuture<any Channel>
-        if let address = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port) {
-            future = bootstrap.connect(to: address)
-        } else {
-            future = bootstrap.connect(host: endpoint.host, port: endpoint.port)
-        }
-        future.hop(to: eventLoop).assumeIsolated().whenFailure { _ in self.failedToConnect() }
+    }
+
+    private func whenFailed(
+        _ connection: EventLoopFuture<any Channel>, _ act: @escaping (UpstreamPool, any Error) -> Void
+    ) {
+        connection.hop(to: eventLoop).assumeIsolated().whenFailure { act(self, $0) }
     }
 
     /// Puts TLS before what speaks HTTP, for a replica that wants it.
