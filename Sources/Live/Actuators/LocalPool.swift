@@ -251,11 +251,15 @@ public actor LocalPool: PoolActuator {
     // MARK: - Money
 
     /// Closes the charge period of every machine and opens the next one.
+    ///
+    /// A little later than `now` where more is charged already: a tick closes the hour in which it began, and what it resized
+    /// was charged up to then. A period that held more time than it has would be in no bill.
     public func closePeriod(at now: Instant) {
         guard areBooksOpen else { return }
         try? lead {
-            for index in replicas.indices { meter(index, at: now) }
-            keep(state.machines.closePeriod(at: now))
+            let end = replicas.reduce(now) { max($0, $1.meteredAt) }
+            for index in replicas.indices { meter(index, at: end) }
+            keep(state.machines.closePeriod(at: end))
             // The next period begins with those that are there.
             state.stood = nil
             for replica in replicas { state.stand(replica.id, on: replica.machine) }

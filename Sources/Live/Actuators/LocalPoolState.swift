@@ -59,9 +59,10 @@ extension LocalPoolState {
         if stood![name]?.contains(replica) != true { stood![name, default: []].append(replica) }
     }
 
-    /// Charges a replica's time up to now to its machine.
+    /// Charges a replica's time up to now to its machine; nothing where it was charged further already.
     mutating func meter(_ replica: inout LocalReplica, at now: Instant) {
-        let span = max(.zero, now - replica.meteredAt)
+        let span = now - replica.meteredAt
+        guard span > .zero else { return }
         let steps = min(span, replica.busy - replica.meteredBusy)
         (replica.meteredAt, replica.meteredBusy) = (now, replica.busy)
         machines.machines[replica.machine]!.tally.charge(span, steps: steps, in: replica.lifecycle.phase)

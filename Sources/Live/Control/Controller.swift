@@ -251,9 +251,10 @@ public actor Controller {
                 scrape = next(after: scrape, every: control.scrape)
             }
             if tick <= due {
-                let now = onGrid(tick)
-                await self.tick(at: now, in: epoch)
-                if let last = lastTick, last.nanoseconds / hour != (last - control.tick).nanoseconds / hour {
+                let before = lastTick
+                await self.tick(at: onGrid(tick), in: epoch)
+                // Not by the clock: where ticks fail or are late, an hour is still closed once.
+                if let before, let last = lastTick, last.nanoseconds / hour != before.nanoseconds / hour {
                     for actuator in actuators { await actuator.closePeriod(at: last) }
                 }
                 tick = next(after: tick, every: control.tick)

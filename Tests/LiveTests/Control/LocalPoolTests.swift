@@ -1,5 +1,6 @@
 import EngineModel
 import FleetModel
+import Formats
 import Foundation
 import Simulation
 import Testing
@@ -118,6 +119,38 @@ struct LocalPoolTests {
             return pool.running.count == 1
         }
         #expect(!FileManager.default.fileExists(atPath: unfinished))
+    }
+
+    @Test(
+        "A charge period holds no more time than it has, though its tick resized the pool later than it began",
+        .timeLimit(.minutes(1)))
+    func closesPeriods() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (local, clock) = (pool.controller(), LiveClock())
+        try await local.begin(epoch: 1)
+        let tending = Task { await local.run() }
+        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await Task.sleep(for: .milliseconds(20))
+        let tick = clock.now
+        try await Task.sleep(for: .milliseconds(20))
+        try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
+        for _ in 0..<2 { await local.closePeriod(at: tick) }
+        try await Task.sleep(for: .milliseconds(20))
+        tending.cancel()
+        await tending.value
+        await local.stopAll(within: .seconds(5))
+
+        let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
+        #expect(records.count == 4)
+        for record in records {
+            let used = record.busy + record.idle + record.starting + record.draining
+            #expect(record.start < record.end && used <= record.end - record.start, "\(record)")
+        }
+        for lives in Dictionary(grouping: records, by: \.instance).values {
+            #expect(zip(lives, lives.dropFirst()).allSatisfy { $0.end == $1.start })
+            #expect(lives.map(\.terminated) == [false, true])
+        }
     }
 
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))
