@@ -282,7 +282,7 @@ public actor LocalPool: PoolActuator {
     }
 
     private func keep(_ records: [UsageRecord]) {
-        guard !records.isEmpty else { return }
+        guard !records.isEmpty || state.unwritten != nil else { return }
         usage += records
         do { try state.write(records, to: usagePath) } catch { problem = "\(error)" }
     }

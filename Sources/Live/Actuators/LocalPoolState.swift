@@ -39,6 +39,8 @@ struct LocalPoolState: Codable {
     /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
     var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
+    /// Usage that could not be written yet, on a full disk for one; `nil` for none.
+    var unwritten: [MachineUsage]?
     /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.
     var usageBytes: Int?
 
@@ -70,11 +72,14 @@ extension LocalPoolState {
 
     /// Writes down what machines were used for, and which replicas stood on them.
     ///
-    /// - Throws: `OutputError`; the records are lost then.
+    /// - Parameter records: Added to those that could not be written before.
+    /// - Throws: `OutputError`; then they wait for the next time, for a bill takes no usage with gaps.
     mutating func write(_ records: [UsageRecord], to path: String) throws(OutputError) {
-        defer { for record in records where record.terminated { stood?[record.instance] = nil } }
-        let machines = records.map { MachineUsage($0, replicas: stood?[$0.instance]) }
+        let machines = (unwritten ?? []) + records.map { MachineUsage($0, replicas: stood?[$0.instance]) }
+        for record in records where record.terminated { stood?[record.instance] = nil }
+        unwritten = machines
         usageBytes = try MachineUsageFile.append(machines, to: path)
+        unwritten = nil
     }
 }
 

@@ -153,6 +153,30 @@ struct LocalPoolTests {
         }
     }
 
+    @Test("Usage that could not be written is written with the next", .timeLimit(.minutes(1)))
+    func usageLater() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (local, clock) = (pool.controller(), LiveClock())
+        try await local.begin(epoch: 1)
+        let usage = "\(pool.folder)/usage.jsonl"
+        try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
+        try await Task.sleep(for: .milliseconds(5))
+        await local.closePeriod(at: clock.now)
+        #expect(try await local.status(at: clock.now).problems.first?.contains("usage.jsonl") == true)
+        try FileManager.default.removeItem(atPath: usage)
+        // The next controller knows of it too.
+        await local.standDown()
+        let next = pool.controller()
+        try await next.begin(epoch: 2)
+        try await Task.sleep(for: .milliseconds(5))
+        await next.closePeriod(at: clock.now)
+        await next.stopAll(within: .seconds(5))
+        let records = try MachineUsageFile.read(path: usage)
+        #expect(records.map(\.record.terminated) == [false, false, false, false, true, true])
+        #expect(records.allSatisfy { $0.replicas?.count == 1 })
+    }
+
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))
     func usageOnce() async throws {
         let pool = WaitingPool()
