@@ -45,6 +45,8 @@ public actor LocalPool: PoolActuator {
     private let configuration: Configuration
     private let clock: LiveClock
     private let fence: PoolFence
+    /// Names this fleet to those that come after it.
+    private let fleet = String(UInt64.random(in: 0 ... .max), radix: 36)
     private var state: LocalPoolState
     /// Whether this controller has taken the pool over and has not lost it since.
     private var isHeld = false
@@ -101,31 +103,50 @@ public actor LocalPool: PoolActuator {
 
     private func takeOver(in epoch: Int) throws {
         AtomicOutput.removeUnfinished(in: configuration.folder)
-        let path = "\(configuration.folder)/workers.json"
-        if FileManager.default.fileExists(atPath: path) {
-            let data = try Data(contentsOf: URL(filePath: path))
-            guard let found = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
-                throw LocalPoolStateError(path: path)
-            }
+        let found = try foundState()
+        if let found {
             guard found.epoch <= epoch else { throw ActuationError.fenced(epoch: found.epoch) }
-            state = found
-            state.epoch = epoch
-            let now = clock.now
-            replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
-            for replica in replicas { state.stand(replica.id, on: replica.machine) }
-            // What was written of the usage after the state was saved is charged again by what is there.
-            if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
-            state.usageBytes = MachineUsageFile.length(of: usagePath)
-            try save()
-            endUnknownWorkers()
+            takeIn(found)
         } else {
-            state.epoch = epoch
             state.target = configuration.pool.initialReplicas
-            state.usageBytes = MachineUsageFile.length(of: usagePath)
-            try save()
-            let now = clock.now
-            for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
         }
+        // Of a fleet that was killed the workers have ended; one that lost the lease and has it again still has its own.
+        let goesOn = found.map { $0.fleet == nil || $0.fleet == fleet } ?? false
+        if !goesOn { endEarlierLives(at: found?.seen) }
+        (state.epoch, state.fleet) = (epoch, configuration.lifeline == nil ? nil : fleet)
+        state.usageBytes = MachineUsageFile.length(of: usagePath)
+        try save()
+        endUnknownWorkers()
+        guard !goesOn else { return }
+        let now = clock.now
+        for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
+    }
+
+    /// The state that an earlier controller or fleet left; `nil` where there was none.
+    private func foundState() throws -> LocalPoolState? {
+        let path = "\(configuration.folder)/workers.json"
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let data = try Data(contentsOf: URL(filePath: path))
+        guard let found = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
+            throw LocalPoolStateError(path: path)
+        }
+        return found
+    }
+
+    private func takeIn(_ found: LocalPoolState) {
+        state = found
+        let now = clock.now
+        replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
+        for replica in replicas { state.stand(replica.id, on: replica.machine) }
+        // What was written of the usage after the state was saved is charged again by what is there.
+        if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
+    }
+
+    /// Ends the lives of workers whose fleet was killed: they ended with it, and not now.
+    ///
+    /// - Parameter seen: When it was last heard of.
+    private func endEarlierLives(at seen: Instant?) {
+        for replica in replicas { finish(replica.id, .lost, at: seen ?? replica.meteredAt) }
     }
 
     public func standDown() async { forget() }
@@ -176,16 +197,32 @@ public actor LocalPool: PoolActuator {
         if !isHeld, replicas.isEmpty, (try? await begin(epoch: heldEpoch)) == nil { return }
         let deadline = clock.now + limit
         let processes = Set(replicas.compactMap(\.process) + leaving.map(\.process))
-        for process in processes { process.signal(SIGTERM) }
+        guard asOurs({ for process in processes { process.signal(SIGTERM) } }) else { return }
         while clock.now < deadline, processes.contains(where: { $0.condition() == .running }) {
             try? await Task.sleep(for: .milliseconds(10))
         }
         for process in processes { process.signal(SIGKILL) }
-        let now = clock.now
-        for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
-        // The next one begins anew.
-        unlink("\(configuration.folder)/workers.json")
-        unlink(fence.path)
+        _ = asOurs {
+            let now = clock.now
+            for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
+            // The next one begins anew.
+            unlink("\(configuration.folder)/workers.json")
+            unlink(fence.path)
+        }
+    }
+
+    /// Does what ends the pool, unless another has taken it meanwhile.
+    ///
+    /// - Returns: Whether it was done.
+    private func asOurs(_ act: () -> Void) -> Bool {
+        do throws(ActuationError) {
+            try lead(act)
+        } catch {
+            if case .fenced = error { return false }
+            // Its folder may be gone, or its first workers could not all be started: they are ours all the same.
+            act()
+        }
+        return true
     }
 
     // MARK: - Orders
@@ -355,7 +392,7 @@ public actor LocalPool: PoolActuator {
         let conditions = replicas.map { (id: $0.id, condition: $0.process?.condition() ?? .ended(status: nil)) }
         let isQuiet =
             conditions.allSatisfy { $0.condition == .running } && leaving.isEmpty && level == state.target
-            && !replicas.contains { $0.isStarting || $0.isOverdue(at: now) }
+            && !replicas.contains { $0.isStarting || $0.isOverdue(at: now) } && !isUnseen(at: now)
         guard isHeld, !isQuiet else { return }
         try? lead { tend(conditions, at: now) }
     }
@@ -387,9 +424,14 @@ public actor LocalPool: PoolActuator {
         // More than the target: its controller died between an order and carrying it out.
         if level > state.target || (level < state.target && restart.isOver(at: now)) {
             resize(at: now)
-        } else if hasChanged {
+        } else if hasChanged || isUnseen(at: now) {
             try? save()
         }
+    }
+
+    /// Whether it is time to say that this fleet is there: what is killed with it is billed until it last did.
+    private func isUnseen(at now: Instant) -> Bool {
+        configuration.lifeline != nil && state.seen.map { now - $0 >= .minutes(1) } ?? true
     }
 
     /// Reads what a starting worker has printed.
@@ -454,6 +496,7 @@ public actor LocalPool: PoolActuator {
     // MARK: - What outlives the controller
 
     private func save() throws(OutputError) {
+        state.seen = clock.now
         state.workers = replicas.map(LocalPoolState.Worker.init)
         // Integers and texts alone, which cannot fail.
         guard let text = try? JSONEncoder().encode(state) else { return }

@@ -39,6 +39,10 @@ struct LocalPoolState: Codable {
     /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
     var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
+    /// Names the fleet that the workers end with; `nil` where they go on for the next controller.
+    var fleet: String?
+    /// When this was saved; `nil` in a state of an earlier version.
+    var seen: Instant?
     /// Usage that could not be written yet, on a full disk for one; `nil` for none.
     var unwritten: [MachineUsage]?
     /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.

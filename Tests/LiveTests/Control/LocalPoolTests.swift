@@ -14,7 +14,9 @@ private struct WaitingPool {
     let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-pool-\(UUID())").path
 
     /// What one controller knows of the pool.
-    func controller() -> LocalPool {
+    ///
+    /// - Parameter lifeline: That of a fleet, whose workers end with it.
+    func controller(lifeline: Lifeline? = nil) -> LocalPool {
         let profile = TestProfiles.flat(step: 1e6)
         let pool = PoolConfiguration(
             id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
@@ -25,10 +27,10 @@ private struct WaitingPool {
             maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
         let script =
             #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; exec sleep 60"#
-        return LocalPool(
-            LocalPool.Configuration(
-                pool: pool, price: nil, tenantCount: 1, folder: folder,
-                command: { _, _ in ["/bin/sh", "-c", script] }), clock: LiveClock())
+        var configuration = LocalPool.Configuration(
+            pool: pool, price: nil, tenantCount: 1, folder: folder, command: { _, _ in ["/bin/sh", "-c", script] })
+        configuration.lifeline = lifeline
+        return LocalPool(configuration, clock: LiveClock())
     }
 
     /// Names of the processes that run, one for each.
@@ -91,6 +93,40 @@ struct LocalPoolTests {
         await second.standDown()
         await second.stopAll(within: .seconds(5))
         #expect(pool.running.isEmpty)
+    }
+
+    @Test("Workers whose fleet was killed are billed until it was last heard of, and others begin", .timeLimit(.minutes(1)))
+    func killedFleet() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let first = pool.controller(lifeline: try Lifeline())
+        try await first.begin(epoch: 1)
+        try await first.apply(order(3, generation: 4), epoch: 1, at: .epoch)
+        #expect(pool.running == ["r0", "r1", "r2"])
+        let seen = LiveClock().now
+        // A fleet that has lost the lease and has it again keeps its workers.
+        await first.standDown()
+        try await first.begin(epoch: 2)
+        #expect(pool.running == ["r0", "r1", "r2"])
+
+        try await Task.sleep(for: .milliseconds(500))
+        let second = pool.controller(lifeline: try Lifeline())
+        try await second.begin(epoch: 3)
+        try await until("only new ones run") { pool.running == ["r3", "r4", "r5"] }
+        let status = try await second.status(at: .epoch).pool
+        #expect(status.target == 3 && status.appliedGeneration == 4)
+        let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
+        #expect(records.count == 3)
+        for record in records {
+            #expect(record.terminated && record.end < seen + .milliseconds(300), "\(record.end), \(seen)")
+        }
+        await second.stopAll(within: .seconds(5))
+        // The first is behind the times: it ends nobody.
+        let third = pool.controller(lifeline: try Lifeline())
+        try await third.begin(epoch: 4)
+        await first.stopAll(within: .seconds(1))
+        await second.stopAll(within: .seconds(1))
+        #expect(pool.running == ["r0", "r1"] && FileManager.default.fileExists(atPath: "\(pool.folder)/workers.json"))
     }
 
     @Test("What a controller ordered and did not live to do, the next one does", .timeLimit(.minutes(1)))
