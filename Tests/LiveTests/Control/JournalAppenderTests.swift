@@ -243,6 +243,22 @@ struct JournalAppenderTests {
         try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
     }
 
+    @Test("Another policy's journal names the one before, though the first start died over its first line", arguments: [0, 40])
+    func anotherPolicyAgain(bytes: Int) throws {
+        var first = try open()
+        try tick(&first, at: 10)
+        let other = StaticPolicy(parameters: .init(replicas: 5))
+        _ = try open(other)
+        let whole = try String(contentsOfFile: path, encoding: .utf8)
+        try String(whole.prefix(bytes)).write(toFile: path, atomically: false, encoding: .utf8)
+        var second = try open(other)
+        #expect(second.torn == bytes && second.putAside != nil)
+        try tick(&second, at: 20, restarted: true)
+        var ticks: [Int] = []
+        try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { ticks.append($1.ticks) }
+        #expect(ticks == [1, 1])
+    }
+
     @Test("Another policy begins another journal, which names the one before")
     func anotherPolicy() throws {
         var first = try open()
