@@ -79,6 +79,7 @@ struct Up: AsyncParsableCommand {
             try await local.run { [options] running in
                 try await running.ready(within: .seconds(120))
                 await running.controller.start(at: running.clock.now)
+                let isPaused = await running.controller.status.role == .paused
                 output.tell(
                     "serving",
                     [
@@ -88,7 +89,9 @@ struct Up: AsyncParsableCommand {
                     text:
                         "serving on \(running.url); status on \(running.statusURL ?? ""); admin and metrics on "
                         + "\(running.adminURL); state in \(options.folder); the controller "
-                        + (active ? "acts" : "only watches (--active lets it act)"))
+                        + (!active
+                            ? "only watches (--active lets it act)"
+                            : isPaused ? "was paused before: 'tidegate control resume' lets it act" : "acts"))
                 await Self.watch(running, for: limit, output: output)
             }
         } catch let error as FleetError {
