@@ -88,10 +88,10 @@ extension LocalPoolState {
 }
 
 /// A pool's state file that cannot be understood.
-struct LocalPoolStateError: Error, CustomStringConvertible {
+public struct LocalPoolStateError: Error, CustomStringConvertible {
     var path: String
 
-    var description: String {
+    public var description: String {
         "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
     }
 }
