@@ -140,7 +140,8 @@ struct LiveReading {
         into period: inout LivePeriod, from start: Instant, to end: Instant, _ console: Console
     ) throws -> PolicyFile {
         var before: JournalSummary?
-        var policies: [PolicyFile] = []
+        /// Of the journals with ticks in the period, where policy or limits are others than before.
+        var headers: [JournalHeader] = []
         for journal in folder.journals {
             console.say("reading \(journal)")
             let known = period.tickCount
@@ -154,13 +155,16 @@ struct LiveReading {
                 warnings.append("\(journal) does not name the last hash of the journal before it")
             }
             before = summary
-            if taken > 0 || policies.isEmpty { policies.append(summary.header.policy) }
+            let header = summary.header
+            if taken > 0, headers.last.map({ $0.policy != header.policy || $0.limits != header.limits }) ?? true {
+                headers.append(header)
+            }
         }
-        if Set(policies.map(\.digest)).count > 1 {
-            let names = policies.map { "\($0.name) (\($0.digest.prefix(12)))" }.joined(separator: ", then ")
+        if headers.count > 1 {
+            let names = headers.map { "\($0.policy.name) (\($0.policy.digest.prefix(12)))" }.joined(separator: ", then ")
             warnings.append("the policy or its limits changed in this period: \(names); the last is shown")
         }
-        return policies.last!
+        return (headers.last ?? before!.header).policy
     }
 
     /// What the scenario calls the policy; its own name where the scenario has another.

@@ -48,6 +48,10 @@ final class RecordedPeriod {
 
     /// Runs `tidegate report` on it, into `out`.
     func report(_ arguments: String..., scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
+        try report(arguments, scenario: scenario)
+    }
+
+    func report(_ arguments: [String], scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
         let path = Program.repository.appending(path: "Scenarios/\(scenario)").path
         return try Program.run(
             ["report", folder, "--scenario", path, "--output", folder + "/out", "--json", "--quiet"] + arguments)
@@ -123,11 +127,22 @@ final class RecordedPeriod {
             outputTokens: outcome == .failed ? 0 : output, outcome: outcome, cost: .zero, precharge: .zero)
     }
 
-    private func writeJournal(isShadow: Bool) throws {
+    /// Writes the journal of another policy that was live ten minutes before.
+    func writeEarlierJournal() throws {
+        var opened = try open("\(folder)/journal.1.jsonl", replicas: 5)
+        let record = opened.loop.tick(at: Self.at(-600), in: TickContext(epoch: 1))
+        try opened.journal.append(record, of: opened.loop)
+    }
+
+    private func open(_ path: String, replicas: Int) throws -> JournalAppender.Opened {
         let observed = ObservedPool(id: pool, bounds: ReplicaBounds(minimum: 1, maximum: 9))
-        var opened = try JournalAppender.open(
-            path: journal, origin: "a test", policy: StaticPolicy(parameters: .init(replicas: 2)),
+        return try JournalAppender.open(
+            path: path, origin: "a test", policy: StaticPolicy(parameters: .init(replicas: replicas)),
             limits: GuardLimits(), observer: Observer(pools: [observed], window: .seconds(20), staleness: .seconds(20)))
+    }
+
+    private func writeJournal(isShadow: Bool) throws {
+        var opened = try open(journal, replicas: 2)
         var target = 1
         var generation = 0
         for tick in 1...Self.ticks {

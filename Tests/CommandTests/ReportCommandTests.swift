@@ -140,6 +140,19 @@ import Units
         #expect(warnings.contains { $0.hasPrefix("the charge periods of 1 machines go on since 2026-11-02T10:41:40Z") })
     }
 
+    @Test func `a policy that was live before the period did not change in it`() throws {
+        let period = try RecordedPeriod()
+        try period.writeEarlierJournal()
+        func tells(_ arguments: String...) throws -> Bool {
+            let (text, code) = try period.report(arguments)
+            #expect(code == 0, "\(text)")
+            let warnings = try #require(try object(text)["warnings"] as? [String])
+            return warnings.contains { $0.hasPrefix("the policy or its limits changed in this period: static (") }
+        }
+        #expect(try !tells())
+        #expect(try tells("--from", "\(RecordedPeriod.at(-900))"))
+    }
+
     @Test func `a line that is being written is left out`() throws {
         let period = try RecordedPeriod()
         for path in [period.journal, period.usagePath] {
