@@ -493,8 +493,10 @@ public actor Controller {
 
     /// The journal's line of a decision, by its number; `nil` when it has none.
     ///
+    /// A day's journal is read for it, and no tick waits for that.
+    ///
     /// - Throws: `InputError` when the journal cannot be read.
-    public func decision(_ sequence: Int) throws -> String? {
+    public nonisolated func decision(_ sequence: Int) throws -> String? {
         try JournalLookup.line(of: sequence, in: "\(configuration.folder)/journal.jsonl")
     }
 

@@ -190,6 +190,15 @@ struct JournalAppenderTests {
         #expect(ticks == [4, 2, 2])
         for number in 1...8 { #expect(try JournalLookup.line(of: number, in: path) != nil, "\(number)") }
         #expect(try JournalLookup.line(of: 9, in: path) == nil)
+        // What the file holds besides is not read for a tick that was before it.
+        let line = try #require(try JournalLookup.line(of: 2, in: path))
+        let second = try String(contentsOfFile: files[1], encoding: .utf8)
+        let header = second[...second.firstIndex(of: "\n")!]
+        try (header + String(repeating: "x", count: 2 * LineScanner.longestLine)).write(
+            toFile: files[1], atomically: true, encoding: .utf8)
+        #expect(try JournalLookup.line(of: 2, in: path) == line && line.contains("\"sequence\":2,"))
+        #expect(throws: InputError.self) { try JournalLookup.line(of: 5, in: path) }
+        try second.write(toFile: files[1], atomically: true, encoding: .utf8)
         // Old ones may be taken away, and their numbers are not used again.
         try FileManager.default.removeItem(atPath: files[0])
         try tick(&again, at: 259_200)
