@@ -146,7 +146,7 @@ public final class JournalAppender {
 
     private static func day(of instant: Instant) -> Int64 { instant.nanoseconds / TimeSpan.hours(24).nanoseconds }
 
-    /// Puts the file aside when its day is over, and goes on in a new one.
+    /// Puts the file aside when its day is over, and goes on in a new one, unless that could not be read.
     ///
     /// - Parameter loop: As the last line left it.
     private func turnDay(at now: Instant, of loop: ControlLoop) {
@@ -163,6 +163,8 @@ public final class JournalAppender {
         let aside = JournalSegments.nextName(before: path)
         let header = try writer.header.followed(
             after: end, origin: Self.origin(writer.header.origin, after: aside, hash: end.hash))
+        // What very many pools remember is more than a reader takes in one line: their journal goes on as it is.
+        guard try header.line.utf8.count <= LineScanner.longestLine else { return }
         // It is whole before it has the name.
         let unnamed = path + ".next"
         unlink(unnamed)

@@ -208,6 +208,27 @@ struct JournalAppenderTests {
         try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
     }
 
+    /// One that remembers more than a line may hold.
+    private struct Bulky: ScalingPolicy {
+        struct Parameters: Codable, Sendable, Hashable {}
+        struct Memory: Codable, Sendable { var text = String(repeating: "x", count: LineScanner.longestLine) }
+        static let name = "bulky"
+        let (parameters, memory) = (Parameters(), Memory())
+        init(parameters: Parameters, memory: Memory?) {}
+        func decide(_ observation: FleetObservation) -> ScalingDecision { ScalingDecision(.hold(.fixed)) }
+    }
+
+    @Test("A journal whose next one could not be read goes on as it is")
+    func bulkyDays() throws {
+        var opened = try open(Bulky(parameters: .init(), memory: nil), isDaily: true)
+        try threeDays(&opened)
+        #expect(JournalSegments.files(in: folder) == [path])
+        let scanner = try LineScanner(path: path, name: path)
+        var lines = 0
+        while try scanner.next() != nil { lines += 1 }
+        #expect(lines == 8)
+    }
+
     @Test(
         "A file that does not go on where the one before it ends is found", arguments: ["memory", "left out", "other"])
     func brokenDays(kind: String) throws {
