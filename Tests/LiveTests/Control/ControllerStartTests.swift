@@ -29,6 +29,7 @@ struct ControllerStartTests {
     private func leading(_ body: (Controller) async throws -> Void) async throws {
         let controller = try controller()
         let running = Task { try await controller.run() }
+        defer { running.cancel() }
         try await body(controller)
         running.cancel()
         _ = await running.result
