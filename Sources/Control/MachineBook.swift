@@ -77,6 +77,13 @@ public struct MachineBook: Sendable, Codable {
         self.tenantCount = tenantCount
     }
 
+    /// An empty book of machines of another kind, whose names go on after those of this one.
+    public func followed(by offering: Offering, slots: Int, tenantCount: Int) -> MachineBook {
+        var next = MachineBook(pool: pool, offering: offering, slots: slots, tenantCount: tenantCount)
+        next.started = started
+        return next
+    }
+
     /// Finds a place for one more replica: on a machine that has room, else on a new one.
     ///
     /// - Parameter handedOver: When a new machine would be handed over.

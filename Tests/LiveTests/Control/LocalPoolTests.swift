@@ -16,12 +16,12 @@ private struct WaitingPool {
     /// What one controller knows of the pool.
     ///
     /// - Parameter lifeline: That of a fleet, whose workers end with it.
-    func controller(lifeline: Lifeline? = nil) -> LocalPool {
+    func controller(lifeline: Lifeline? = nil, instance: String = "this-machine") -> LocalPool {
         let profile = TestProfiles.flat(step: 1e6)
         let pool = PoolConfiguration(
             id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
             offering: Offering(
-                provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand),
+                provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
             replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
             bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
             maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
@@ -187,6 +187,28 @@ struct LocalPoolTests {
             #expect(zip(lives, lives.dropFirst()).allSatisfy { $0.end == $1.start })
             #expect(lives.map(\.terminated) == [false, true])
         }
+    }
+
+    @Test("Machines of a kind that the scenario no longer has are given back, and their workers go on", .timeLimit(.minutes(1)))
+    func otherMachines() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        try await pool.controller().begin(epoch: 1)
+        try await Task.sleep(for: .milliseconds(20))
+        let next = pool.controller(instance: "another-machine")
+        try await next.begin(epoch: 2)
+        #expect(pool.running == ["r0", "r1"])
+        try await Task.sleep(for: .milliseconds(20))
+        await next.stopAll(within: .seconds(5))
+        let usage = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl")
+        let kinds = Dictionary(grouping: usage) { $0.record.offering.instanceType }.mapValues { machines in
+            machines.map(\.record.instance).sorted()
+        }
+        #expect(kinds == ["this-machine": ["chat-i0", "chat-i1"], "another-machine": ["chat-i2", "chat-i3"]])
+        #expect(usage.allSatisfy { $0.record.terminated && $0.replicas?.count == 1 })
+        let ends = usage.filter { $0.record.offering.instanceType == "this-machine" }.map(\.record.end)
+        let starts = usage.filter { $0.record.offering.instanceType != "this-machine" }.map(\.record.launched)
+        #expect(Set(ends + starts).count == 1)
     }
 
     @Test("Usage that could not be written is written with the next", .timeLimit(.minutes(1)))
