@@ -113,7 +113,7 @@ public actor LocalPool: PoolActuator {
         // Of a fleet that was killed the workers have ended; one that lost the lease and has it again still has its own.
         let goesOn = found.map { $0.fleet == nil || $0.fleet == fleet } ?? false
         if !goesOn { endEarlierLives(at: found?.seen) }
-        exchangeMachines()
+        keep(state.exchangeMachines(of: &replicas, for: configuration, at: clock.now))
         (state.epoch, state.fleet) = (epoch, configuration.lifeline == nil ? nil : fleet)
         state.usageBytes = MachineUsageFile.length(of: usagePath)
         try save()
@@ -148,26 +148,6 @@ public actor LocalPool: PoolActuator {
     /// - Parameter seen: When it was last heard of.
     private func endEarlierLives(at seen: Instant?) {
         for replica in replicas { finish(replica.id, .lost, at: seen ?? replica.meteredAt) }
-    }
-
-    /// Gives back machines of a kind that the scenario had before, and has their replicas stand on those that it has now.
-    private func exchangeMachines() {
-        let (old, pool) = (state.machines, configuration.pool)
-        let next = old.followed(
-            by: pool.offering, slots: pool.replicasPerInstance, tenantCount: configuration.tenantCount)
-        guard (old.offering, old.slots, old.tenantCount) != (next.offering, next.slots, next.tenantCount) else { return }
-        let now = clock.now
-        for index in replicas.indices { meter(index, at: now) }
-        for replica in replicas {
-            if let record = state.machines.leave(replica.machine, at: now) { keep([record]) }
-        }
-        state.machines = next
-        // Who is there first has a machine handed over first.
-        let starts = replicas.map { max(now, $0.handedOver ?? now) }
-        for index in replicas.indices.sorted(by: { (starts[$0], $0) < (starts[$1], $1) }) {
-            replicas[index].machine = state.machines.place(handedOver: starts[index])
-            state.stand(replicas[index].id, on: replicas[index].machine)
-        }
     }
 
     public func standDown() async { forget() }

@@ -74,6 +74,30 @@ extension LocalPoolState {
         machines.machines[replica.machine]!.tally.charge(span, steps: steps, in: replica.lifecycle.phase)
     }
 
+    /// Gives back machines of a kind that the scenario had before, and has their replicas stand on those that it has now.
+    ///
+    /// - Returns: What the earlier ones did.
+    mutating func exchangeMachines(
+        of replicas: inout [LocalReplica], for configuration: LocalPool.Configuration, at now: Instant
+    ) -> [UsageRecord] {
+        let (old, pool) = (machines, configuration.pool)
+        let next = old.followed(
+            by: pool.offering, slots: pool.replicasPerInstance, tenantCount: configuration.tenantCount)
+        guard (old.offering, old.slots, old.tenantCount) != (next.offering, next.slots, next.tenantCount) else {
+            return []
+        }
+        for index in replicas.indices { meter(&replicas[index], at: now) }
+        let records = replicas.compactMap { machines.leave($0.machine, at: now) }
+        machines = next
+        // Who is there already has a machine before those whose machine is still to come.
+        let starts = replicas.map { max(now, $0.handedOver ?? now) }
+        for index in replicas.indices.sorted(by: { (starts[$0], $0) < (starts[$1], $1) }) {
+            replicas[index].machine = machines.place(handedOver: starts[index])
+            stand(replicas[index].id, on: replicas[index].machine)
+        }
+        return records
+    }
+
     /// Writes down what machines were used for, and which replicas stood on them.
     ///
     /// - Parameter records: Added to those that could not be written before.
