@@ -13,35 +13,6 @@ import Units
 /// then. A replica that is to go is first taken from the gateway's routes, then told to drain, and only then is it gone.
 /// One that dies by itself is replaced, after a pause that doubles when it dies again and again.
 public actor LocalPool: PoolActuator {
-    public struct Configuration: Sendable {
-        /// Of the scenario: cold start, machines, drain deadline, the level to begin with.
-        public var pool: PoolConfiguration
-        /// Of one machine; `nil` when no price book knows it.
-        public var price: USDPerHour?
-        public var tenantCount: Int
-        /// Where the pool's state and its workers' logs lie.
-        public var folder: String
-        /// Whether the first replicas skip their cold start, as the simulator's do.
-        public var startsWarm = false
-        /// With it workers end when this process does; without it they go on for the next controller.
-        var lifeline: Lifeline?
-        /// The program and arguments of a worker.
-        ///
-        /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
-        public var command: @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
-
-        public init(
-            pool: PoolConfiguration, price: USDPerHour?, tenantCount: Int, folder: String,
-            command: @escaping @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
-        ) {
-            self.pool = pool
-            self.price = price
-            self.tenantCount = tenantCount
-            self.folder = folder
-            self.command = command
-        }
-    }
-
     private let configuration: Configuration
     private let clock: LiveClock
     private let fence: PoolFence
@@ -58,24 +29,13 @@ public actor LocalPool: PoolActuator {
     /// Processes whose replica is gone and that have not ended yet.
     private var leaving: [(process: ChildProcess, killAt: Instant)] = []
     private var outstanding: [ReplicaID: Int] = [:]
-    /// What machines were used for, as their charge periods ended since this controller started.
-    private var usage: [UsageRecord] = []
+    /// What machines were used for, as their charge periods ended; `nil` where nobody will ask: `usage.jsonl` has it.
+    private var usage: [UsageRecord]?
     private var areBooksOpen = true
     private var restart = RestartBackoff()
     private var problem: String?
     /// What replicas did, for who rehearses.
     public private(set) var log: [PhaseChange] = []
-
-    /// A replica's life as it was lived.
-    public struct PhaseChange: Hashable, Sendable {
-        public enum Change: Hashable, Sendable {
-            case started, ready, draining
-            case gone(TerminationReason)
-        }
-        public var time: Instant
-        public var replica: ReplicaID
-        public var change: Change
-    }
 
     public init(_ configuration: Configuration, clock: LiveClock) {
         self.configuration = configuration
@@ -309,19 +269,19 @@ public actor LocalPool: PoolActuator {
     public func openBooks(at now: Instant) {
         for index in replicas.indices { replicas[index].beginMetering(at: now) }
         state.machines.open(at: now)
-        usage.removeAll()
+        usage = []
     }
 
     /// The end of the bill; the pool goes on for what is still in flight.
     public func closeBooks(at now: Instant) -> [UsageRecord] {
         closePeriod(at: now)
         areBooksOpen = false
-        return usage
+        return usage ?? []
     }
 
     private func keep(_ records: [UsageRecord]) {
         guard !records.isEmpty || state.unwritten != nil else { return }
-        usage += records
+        usage? += records
         do { try state.write(records, to: usagePath) } catch { problem = "\(error)" }
     }
 

@@ -1,0 +1,46 @@
+import FleetModel
+import Simulation
+import Units
+
+extension LocalPool {
+    /// What a pool is told.
+    public struct Configuration: Sendable {
+        /// Of the scenario: cold start, machines, drain deadline, the level to begin with.
+        public var pool: PoolConfiguration
+        /// Of one machine; `nil` when no price book knows it.
+        public var price: USDPerHour?
+        public var tenantCount: Int
+        /// Where the pool's state and its workers' logs lie.
+        public var folder: String
+        /// Whether the first replicas skip their cold start, as the simulator's do.
+        public var startsWarm = false
+        /// With it workers end when this process does; without it they go on for the next controller.
+        var lifeline: Lifeline?
+        /// The program and arguments of a worker.
+        ///
+        /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.
+        public var command: @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+
+        public init(
+            pool: PoolConfiguration, price: USDPerHour?, tenantCount: Int, folder: String,
+            command: @escaping @Sendable (_ replica: ReplicaID, _ readyAt: Instant?) -> [String]
+        ) {
+            self.pool = pool
+            self.price = price
+            self.tenantCount = tenantCount
+            self.folder = folder
+            self.command = command
+        }
+    }
+
+    /// A replica's life as it was lived.
+    public struct PhaseChange: Hashable, Sendable {
+        public enum Change: Hashable, Sendable {
+            case started, ready, draining
+            case gone(TerminationReason)
+        }
+        public var time: Instant
+        public var replica: ReplicaID
+        public var change: Change
+    }
+}
