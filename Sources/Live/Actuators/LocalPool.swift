@@ -329,6 +329,8 @@ public actor LocalPool: PoolActuator {
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
         state.stand(id, on: machine)
+        // An earlier fleet in this folder had one of this number: what that said is not true of this one.
+        for log in [replica.log, replica.log + ".err"] { unlink(log) }
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()

@@ -189,6 +189,21 @@ struct LocalPoolTests {
         }
     }
 
+    @Test("What a worker of an earlier fleet has printed is not taken for the words of its namesake", .timeLimit(.minutes(1)))
+    func earlierLogs() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        try FileManager.default.createDirectory(atPath: pool.folder, withIntermediateDirectories: true)
+        let words = #"{"event":"listening","url":"http://127.0.0.1:9"}"# + "\n" + #"{"event":"ready"}"# + "\n"
+        try words.write(toFile: "\(pool.folder)/r0.log", atomically: true, encoding: .utf8)
+        let local = pool.controller()
+        try await local.begin(epoch: 1)
+        let tending = Task { await local.run() }
+        defer { tending.cancel() }
+        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        #expect(try await local.status(at: .epoch).endpoints.map(\.url) == Array(repeating: "http://127.0.0.1:1", count: 2))
+    }
+
     @Test("Machines of a kind that the scenario no longer has are given back, and their workers go on", .timeLimit(.minutes(1)))
     func otherMachines() async throws {
         let pool = WaitingPool()
