@@ -136,10 +136,13 @@ public struct FitQuality: Hashable, Sendable, Codable {
 public struct MeasuredScheduler: Hashable, Sendable, Codable {
     public var maxNumSeqs: Int64
     public var maxNumBatchedTokens: Int64
+    /// Whether a step is planned while the one before runs; `nil` where nobody said, and then it is not.
+    public var asyncScheduling: Bool?
     /// Where they come from: found, told by the server, or assumed.
     public var source: String
 
-    public init(maxNumSeqs: Int64, maxNumBatchedTokens: Int64, source: String) {
+    public init(maxNumSeqs: Int64, maxNumBatchedTokens: Int64, asyncScheduling: Bool? = nil, source: String) {
+        self.asyncScheduling = asyncScheduling
         self.maxNumSeqs = maxNumSeqs
         self.maxNumBatchedTokens = maxNumBatchedTokens
         self.source = source

@@ -236,12 +236,13 @@ struct EndpointFactArguments: ParsableArguments {
         let origin = maxNumSeqs != nil ? "given" : slots != nil ? "told by the server" : "found"
         let scheduler = MeasuredScheduler(
             maxNumSeqs: Int64(sequences ?? min(256, tokens)), maxNumBatchedTokens: Int64(tokens),
+            asyncScheduling: asyncScheduling ? true : nil,
             source: "Sequences \(origin)"
                 + (maxNumBatchedTokens != nil ? ", tokens a step given." : ", 2048 tokens a step assumed."))
         let facts = EndpointFacts(
             target: "\(server)", model: model, engine: engine ?? page?.engine, hardware: hardware ?? place,
             accelerators: accelerators, maxContext: context, kvTokens: kv, kvSource: kvSource, scheduler: scheduler,
-            coldStart: coldStart, isAsync: asyncScheduling)
+            coldStart: coldStart)
         let remark =
             maxContext == nil && served == nil && slots == nil
             ? "The server does not tell its longest context: it is taken to be the KV cache." : nil

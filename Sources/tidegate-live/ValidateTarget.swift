@@ -38,7 +38,8 @@ struct Validate: AsyncParsableCommand {
     var maxNumSeqs: Int?
     @Option(help: "Tokens computed in a step, in place of what the profile says; 2048 where neither does.")
     var maxNumBatchedTokens: Int?
-    @Flag(help: "The engine plans a step while the one before runs, as vLLM does since 0.14.")
+    @Flag(
+        help: "The engine plans a step while the one before runs, as vLLM does since 0.14; the profile may say so too.")
     var asyncScheduling = false
     @Flag(help: "Print the comparison as JSON on standard output.")
     var json = false
@@ -55,7 +56,10 @@ struct Validate: AsyncParsableCommand {
         let engine = try progress.telling { try EngineProfileFile.read(path: profile) }
         let played = try progress.telling { try ScenarioFile.read(scenario) }
         let load = try LoadSetup(played, target: target, selection, sending)
-        let (run, result) = try await load.play(progress) { $0.keepsRequests = true }
+        let (run, result) = try await load.play(progress) {
+            $0.keepsRequests = true
+            $0.limits.reusesConnections = false
+        }
         guard result.stoppedAt == nil else { throw ExitCode.interrupted }
         let answers = try progress.telling { try result.timedAnswers(of: load.server) }
         guard answers.contains(where: { $0.outputTokens > 1 }) else {
@@ -72,6 +76,7 @@ struct Validate: AsyncParsableCommand {
                 "WARNING: \(result.tally.offered - answers.count) of \(result.tally.offered) requests did not complete: "
                     + "the simulation is without them")
         }
+        if let warning = result.tally.cacheWarning { progress.alert("WARNING: \(warning)") }
         try report(measured, engine, progress)
     }
 
@@ -96,7 +101,8 @@ struct Validate: AsyncParsableCommand {
             model: engine.model, vllmVersion: engine.engine, device: engine.hardware,
             maxSequences: min(maxNumSeqs ?? engine.scheduler.map { Int($0.maxNumSeqs) } ?? 256, tokens),
             maxBatchedTokens: tokens, maxContext: nil, blockSize: 16, kvBlocks: nil, prefixCaching: false,
-            asyncScheduling: asyncScheduling, tensorParallel: engine.acceleratorsPerReplica, dataParallel: 1,
+            asyncScheduling: asyncScheduling || engine.scheduler?.asyncScheduling == true,
+            tensorParallel: engine.acceleratorsPerReplica, dataParallel: 1,
             expertParallel: false)
     }
 

@@ -42,6 +42,17 @@ struct EndpointStepTests {
         #expect(full.contains { $0.features.decodeSequences == 1 && abs($0.seconds - 0.03) < 1e-9 })
     }
 
+    @Test("Beside an answer with fewer texts than tokens no step is told, and before and after it all are")
+    func unknownAnswer() {
+        var odd = answer(42, prompt: 64, [70.1, 91.1])
+        odd.outputTokens = 4
+        let answers = [answer(0, prompt: 10, [20, 30, 40, 70, 81, 91, 102, 113, 123, 134, 144]), odd]
+        let steps = StepReconstruction(answers, maxSequences: 8, maxBatchedTokens: 256).singles
+        // Its two unseen tokens are given as long as the two that were seen lay apart.
+        #expect(steps.map(\.features.decodeContext) == [10, 11, 19])
+        #expect(steps.allSatisfy { $0.features.decodeSequences == 1 && abs($0.seconds - 0.01) < 1e-9 })
+    }
+
     @Test("What a late client makes long and short is averaged")
     func lateClient() {
         let times = (0..<17).map { (token: Int) -> Double in

@@ -78,7 +78,8 @@ struct EngineProfileFileTests {
         let folder = try TemporaryFolder()
         var profile = Self.profile
         profile.requestOverhead = TimeSpan(nanoseconds: 310_007)
-        profile.scheduler = MeasuredScheduler(maxNumSeqs: 8, maxNumBatchedTokens: 2048, source: "told by the server")
+        profile.scheduler = MeasuredScheduler(
+            maxNumSeqs: 8, maxNumBatchedTokens: 2048, asyncScheduling: true, source: "told by the server")
         profile.heldOutLoad = HeldOutLoad(
             description: "pairs", requests: 200, errorPercent: ["ttft": ["mean": -2.5], "itl": ["mean": 1, "p99": 3]])
         let text = try EngineProfileFile.text(of: profile)

@@ -160,17 +160,20 @@ public struct EndpointDesign: Sendable {
     }
 
     /// A load of another shape, never fitted: pairs of requests, longer prompts and shorter answers.
-    public func heldOutLoad(rate: Double) -> Burst {
+    ///
+    /// - Parameter apart: From the first of a pair to the second. Of two that come at the same moment, a free engine
+    ///   takes up both or the first alone: llama.cpp's server does now the one, now the other, and no model tells.
+    public func heldOutLoad(rate: Double, apart: TimeSpan) -> Burst {
         let generator = streams.generator("endpoint", "held-out-load")
         var time = 0.0
         return Burst(
             requests: (0..<limits.loadRequests).map { index in
                 if index % 2 == 0 { time += generator.exponential(mean: 2 / rate) }
                 return .init(
-                    offset: .estimate(seconds: time),
+                    offset: .estimate(seconds: time) + (index % 2 == 0 ? .zero : apart),
                     promptTokens: uniform(generator, limits.longestPrompt / 3, limits.longestPrompt),
                     outputTokens: uniform(generator, limits.outputTokens / 2, limits.outputTokens))
-            })
+            }.sorted { $0.offset < $1.offset })
     }
 
     /// That shape, in words.

@@ -16,15 +16,11 @@ public struct EndpointFacts: Hashable, Sendable {
     public var kvSource: String
     public var scheduler: MeasuredScheduler
     public var coldStart: ColdStartProfile
-    /// Whether a step is planned while the one before runs.
-    public var isAsync: Bool
 
     public init(
         target: String, model: String, engine: String?, hardware: String, accelerators: Int, maxContext: Int,
-        kvTokens: Int, kvSource: String, scheduler: MeasuredScheduler, coldStart: ColdStartProfile,
-        isAsync: Bool = false
+        kvTokens: Int, kvSource: String, scheduler: MeasuredScheduler, coldStart: ColdStartProfile
     ) {
-        self.isAsync = isAsync
         self.target = target
         self.model = model
         self.engine = engine
@@ -42,7 +38,8 @@ public struct EndpointFacts: Hashable, Sendable {
         MeasuredRun.Engine(
             model: model, vllmVersion: engine ?? "unknown", device: hardware, maxSequences: Int(scheduler.maxNumSeqs),
             maxBatchedTokens: Int(scheduler.maxNumBatchedTokens), maxContext: nil, blockSize: 16, kvBlocks: nil,
-            prefixCaching: false, asyncScheduling: isAsync, tensorParallel: accelerators, dataParallel: 1,
+            prefixCaching: false, asyncScheduling: scheduler.asyncScheduling ?? false, tensorParallel: accelerators,
+            dataParallel: 1,
             expertParallel: false)
     }
 

@@ -7,7 +7,8 @@ import Units
 ///     StepReconstruction(answers, maxSequences: 32, maxBatchedTokens: 2048).samples
 ///
 /// A step counts where everything in it is known: its decoding sequences and their contexts, and its prompts where they
-/// were computed whole in it. A step during which a prompt may have been computed in part is left out.
+/// were computed whole in it. A step during which a prompt may have been computed in part is left out, and so is one beside an
+/// answer whose texts are fewer than its tokens: nobody knows which of its tokens it held.
 ///
 /// A client that reads late makes one step long and the next one short. So decode steps of the same sequences that follow
 /// each other are averaged, up to eight of them, and what is left far below its like is no step.
@@ -30,15 +31,17 @@ struct StepReconstruction {
     }
 
     private let answers: [EndpointAnswer]
+    /// When answers were under way that did not come token by token.
+    private let unknown: [Range<Instant>]
     private let maxSequences: Int
     private let maxBatchedTokens: Int
 
-    /// - Parameter answers: Of one load; those that did not come token by token only keep steps from being told.
+    /// - Parameter answers: Of one load.
     init(_ answers: [EndpointAnswer], maxSequences: Int, maxBatchedTokens: Int) {
         self.answers = answers
         self.maxSequences = maxSequences
         self.maxBatchedTokens = maxBatchedTokens
-        guard answers.allSatisfy(\.isTokenByToken) else { return }
+        unknown = answers.filter { !$0.isTokenByToken }.map(Self.span)
         let bursts = self.bursts()
         var run: [StepSample] = []
         for index in bursts.indices.dropFirst() {
@@ -53,6 +56,14 @@ struct StepReconstruction {
         }
         endRun(&run)
         samples = Self.plausible(samples)
+    }
+
+    /// From the sending of an answer to its last token, which may have brought no text.
+    private static func span(of answer: EndpointAnswer) -> Range<Instant> {
+        guard let first = answer.times.first, let last = answer.times.last else { return answer.sent..<Instant.never }
+        let gap = (last - first).nanoseconds / Int64(max(1, answer.times.count - 1))
+        let unseen = Int64(max(0, answer.outputTokens - answer.times.count))
+        return answer.sent..<max(answer.sent, last + TimeSpan(nanoseconds: gap * unseen))
     }
 
     /// Averages decode steps that follow each other.
@@ -110,6 +121,9 @@ struct StepReconstruction {
     /// The step that ended with a burst; `nil` where it is not known what was in it.
     private func sample(at index: Int, of bursts: [Burst]) -> StepSample? {
         let (before, burst) = (bursts[index - 1], bursts[index])
+        guard !unknown.contains(where: { $0.lowerBound < burst.time && $0.upperBound > before.time }) else {
+            return nil
+        }
         var last: [Int: Int] = [:]
         for entry in before.tokens { last[entry.answer] = entry.token }
         var features = StepFeatures()

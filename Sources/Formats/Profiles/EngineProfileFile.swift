@@ -121,6 +121,7 @@ public enum EngineProfileFile {
     private static func scheduler(_ map: MapReader) -> MeasuredScheduler? {
         let sequences = map.required("maxNumSeqs", .count(1...1_000_000), example: "256")
         let tokens = map.required("maxNumBatchedTokens", .count(1...1_000_000_000), example: "2048")
+        let isAsync = map.optional("asyncScheduling", .flag)
         let source = map.required("source", .text, example: "told by the server")
         guard let sequences, let tokens, let source else { return nil }
         guard sequences <= tokens else {
@@ -129,7 +130,8 @@ public enum EngineProfileFile {
                 fix: "each running sequence takes one token of 'maxNumBatchedTokens'")
             return nil
         }
-        return MeasuredScheduler(maxNumSeqs: sequences, maxNumBatchedTokens: tokens, source: source)
+        return MeasuredScheduler(
+            maxNumSeqs: sequences, maxNumBatchedTokens: tokens, asyncScheduling: isAsync, source: source)
     }
 
     private static func heldOutLoad(_ map: MapReader) -> HeldOutLoad? {

@@ -34,7 +34,8 @@ public struct EndpointMeasurement: Sendable {
     private var facts: EndpointFacts
     private let findsSequences: Bool
     private var observation: EndpointObservation
-    private var serial: UInt64 = 0
+    /// Counts on from the time of day: a second calibration must not find the prompts of the first in the server's cache.
+    private var serial = UInt64(WallTime.seconds) << 24
 
     /// The share of the estimated capacity that the loads ask for.
     private static let fittedShare = 0.7
@@ -64,7 +65,8 @@ public struct EndpointMeasurement: Sendable {
         for burst in design.singles.suffix(2) { _ = try await play(burst, "warming up", 0, onProgress) }
         try await measureSingles(onProgress)
         var (widest, saturation) = (1, 0.0)
-        var step = observation.singles.joined().compactMap(\.tpot).sorted().first ?? 0.001
+        let lonely = observation.singles.joined().compactMap(\.tpot).sorted().first ?? 0.001
+        var step = lonely
         observation.bursts.append(
             try await play(
                 design.intrusions(width: 1, step: step, prefill: ttft), "prompts beside a decoding sequence", 0.15,
@@ -92,7 +94,8 @@ public struct EndpointMeasurement: Sendable {
         ]
         let heldOutRate = Self.heldOutShare * rates.heldOut
         let heldOut = try await play(
-            design.heldOutLoad(rate: heldOutRate), "a load to judge by", 0.8, spanning: 0.2, onProgress)
+            design.heldOutLoad(rate: heldOutRate, apart: max(.milliseconds(20), .estimate(seconds: 2 * lonely))),
+            "a load to judge by", 0.8, spanning: 0.2, onProgress)
         return Result(
             observation: observation, heldOut: heldOut, heldOutRate: heldOutRate, facts: facts,
             story: "With \(widest) sequences at a time, the most that was tried or that ran, the server made "

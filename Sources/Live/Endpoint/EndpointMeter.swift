@@ -29,7 +29,8 @@ public struct EndpointMeter: Sendable {
         to requests: [Arrival], onProgress: (LoadRun.Progress) -> Bool = { _ in true }
     ) async throws -> [EndpointAnswer] {
         let traffic = LoadTraffic("calibration", requests: requests)
-        let limits = LoadLimits(connections: max(64, 2 * requests.count), timeouts: [timeout], drain: timeout)
+        var limits = LoadLimits(connections: max(64, 2 * requests.count), timeouts: [timeout], drain: timeout)
+        limits.reusesConnections = false
         var run = LoadRun(traffic: traffic, target: target, style: style, limits: limits)
         run.keepsRequests = true
         run.isUrgent = isUrgent

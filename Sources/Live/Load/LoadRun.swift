@@ -60,7 +60,7 @@ public struct LoadRun: Sendable {
         let urgency = isUrgent ? try await loop.submit { ThreadUrgency.raise() }.get() : .ordinary
         let encoder = RequestEncoder(
             style: style, target: target, tenants: traffic.tenants, classes: traffic.classes,
-            pools: traffic.pools)
+            pools: traffic.pools, textSeed: traffic.textSeed)
         let feed = RequestFeed(traffic, encoder: encoder)
         feed.start()
         while !feed.isFull { try await Task.sleep(for: .milliseconds(2)) }

@@ -61,6 +61,19 @@ struct LoadRunTests {
         #expect(tally.tpot.sum == spans.reduce(0, +))
     }
 
+    @Test(
+        "A server that still has prompts of one request each is told of",
+        arguments: [(nil, false), (0, false), (3, true)])
+    func cached(tokens: Int?, isTold: Bool) async throws {
+        let server = try await OddServer { _ in OddServer.answer(cached: tokens) }
+        let traffic = try LoadTraffic(TestLoad.scenario(rate: 100), for: .milliseconds(200))
+        let result = try await TestLoad.play(traffic, to: server.target)
+        try await server.stop()
+        #expect(result.tally.completed == 20)
+        #expect(result.tally.cachedTokens == 20 * (tokens ?? 0))
+        #expect((result.tally.cacheWarning != nil) == isTold)
+    }
+
     @Test("Requests are sent when they are due while every answer is late")
     func openLoop() async throws {
         let server = try await OddServer { _ in [.wait(1500)] + OddServer.answer() }

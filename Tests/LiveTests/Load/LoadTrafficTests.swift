@@ -14,7 +14,7 @@ struct LoadTrafficTests {
     ) throws -> [LoadRequest] {
         let encoder = RequestEncoder(
             style: style, target: try LoadTarget("http://h:1"), tenants: traffic.tenants, classes: traffic.classes,
-            pools: traffic.pools)
+            pools: traffic.pools, textSeed: traffic.textSeed)
         let feed = RequestFeed(traffic, encoder: encoder)
         feed.start()
         var all: [LoadRequest] = []
@@ -47,6 +47,28 @@ struct LoadTrafficTests {
         }
         #expect(sent.map(\.number) == Array(0..<sent.count))
         #expect(try #require(sent.last).offset < .seconds(5))
+    }
+
+    @Test("Prompts that nobody else has are others under another seed or scenario, and shared ones the same")
+    func texts() throws {
+        let scenario = try TestLoad.scenario(rate: 50)
+        var (other, renamed) = (scenario, scenario)
+        (other.seed, renamed.name) = (scenario.seed + 1, "renamed")
+        let seeds = try [scenario, other, renamed].map { try LoadTraffic($0).textSeed }
+        #expect(Set(seeds).count == 3)
+        #expect(try LoadTraffic(scenario).textSeed == seeds[0])
+        func prompt(_ seed: UInt64, shared: Int = 0, own: UInt64 = 0) -> String {
+            let content = PromptContent(shared: 5, sharedTokens: shared, own: own)
+            let arrival = Arrival(
+                time: .epoch, promptTokens: 30, outputTokens: 1, tenant: 0, sloClass: 0, content: content)
+            var bytes: [UInt8] = []
+            PromptWriter(seed: seed).appendIdentifiers(of: arrival, number: 3, to: &bytes)
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        #expect(Set(seeds.map { prompt($0) }).count == 3)
+        #expect(prompt(seeds[0]) == prompt(seeds[0]))
+        #expect(Set(seeds.map { prompt($0, shared: 30) }).count == 1)
+        #expect(Set(seeds.map { prompt($0, own: 9) }).count == 1)
     }
 
     @Test("A request asks for the pool of its traffic where that is wanted")

@@ -76,9 +76,11 @@ final class OddServer: Sendable {
         chunk("data: {\"choices\":[{\"index\":0,\"text\":\"\(text)\",\"finish_reason\":null}]}\n\n")
     }
 
-    static func usage(prompt: Int, output: Int) -> String {
-        chunk(
-            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":\(prompt),\"completion_tokens\":\(output)}}\n\n")
+    static func usage(prompt: Int, output: Int, cached: Int? = nil) -> String {
+        let details = cached.map { ",\"prompt_tokens_details\":{\"cached_tokens\":\($0)}" } ?? ""
+        return chunk(
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":\(prompt)\(details),"
+                + "\"completion_tokens\":\(output)}}\n\n")
     }
 
     static let end = chunk("data: [DONE]\n\n") + "0\r\n\r\n"
@@ -88,8 +90,8 @@ final class OddServer: Sendable {
     }
 
     /// A whole answer in one piece.
-    static func answer(prompt: Int = 4, output: Int = 2) -> [Step] {
-        [.send(streamHead + piece(" a") + piece(" b") + usage(prompt: prompt, output: output) + end)]
+    static func answer(prompt: Int = 4, output: Int = 2, cached: Int? = nil) -> [Step] {
+        [.send(streamHead + piece(" a") + piece(" b") + usage(prompt: prompt, output: output, cached: cached) + end)]
     }
 }
 

@@ -155,6 +155,16 @@ struct EventTests {
     }
 
     @Test(
+        "What of the prompt was cached is told as vLLM and as llama.cpp do",
+        arguments: [
+            (#"{"usage":{"prompt_tokens":12,"prompt_tokens_details":{"audio_tokens":1,"cached_tokens":8}}}"#, 8),
+            (#"{"usage":{"prompt_tokens":12,"prompt_tokens_details":null}}"#, nil),
+            (#"{"usage":{"prompt_tokens":12,"prompt_tokens_details":{"cached_tokens":null}}}"#, nil),
+            (#"{"timings":{"cache_n":31,"prompt_ms":1.5}}"#, 31), (#"{"cached_tokens":3}"#, nil),
+        ] as [(String, Int?)])
+    func cached(text: String, tokens: Int?) throws { #expect(try #require(event(text)).cachedTokens == tokens) }
+
+    @Test(
         "What is no JSON object is refused",
         arguments: [
             "", "[]", "{", #"{"choices":[{]}"#, #"{"a":1} x"#, #"{"a" 1}"#, #"{"a":"b"#, #"{"a":1,}"#,

@@ -105,6 +105,10 @@ public struct LoadTraffic: Sendable {
         }
     }
 
+    /// What the texts of prompts follow from, those apart that the scenario names: a server that still has the prompts of
+    /// another scenario, or of another seed, must not find them in this one's.
+    var textSeed: UInt64 { RandomStreams(seed: seed).number("texts of \(name)", 0) }
+
     /// When a request is due, after the start of the load; negative for one that comes before the load begins.
     func offset(of arrival: Arrival) -> TimeSpan {
         let since = arrival.time - start - begin

@@ -19,34 +19,38 @@ struct PromptWriter {
         + "fly fun got hot job law lay led leg lie"
     private static let wordBytes = words.utf8.split(separator: UInt8(ascii: " ")).map(Array.init)
 
+    /// Of the texts that nobody else has: with another seed they are others.
+    let seed: UInt64
+
     /// What stands behind the shared text of a request that shares nothing else: its own number.
-    private static func name(of arrival: Arrival, number: Int) -> UInt64 {
-        arrival.content.own != 0 ? arrival.content.own : PromptContent.mixed(0, UInt64(number))
+    private func name(of arrival: Arrival, number: Int) -> UInt64 {
+        arrival.content.own != 0 ? arrival.content.own : PromptContent.mixed(seed, UInt64(number))
     }
 
     /// Appends a prompt's token ids, with commas between them.
-    static func appendIdentifiers(of arrival: Arrival, number: Int, to bytes: inout [UInt8]) {
+    func appendIdentifiers(of arrival: Arrival, number: Int, to bytes: inout [UInt8]) {
         for position in 0..<Int(arrival.promptTokens) {
             if position > 0 { bytes.append(UInt8(ascii: ",")) }
             let word = draw(position, of: arrival, number: number)
-            let range = UInt64(identifiers.count)
-            bytes.append(number: Int64(identifiers.lowerBound) + Int64(word.multipliedFullWidth(by: range).high))
+            let range = UInt64(Self.identifiers.count)
+            bytes.append(number: Int64(Self.identifiers.lowerBound) + Int64(word.multipliedFullWidth(by: range).high))
         }
     }
 
     /// Appends the words of some of a prompt's places; text that needs no escape in JSON.
-    static func appendText(of arrival: Arrival, number: Int, places: Range<Int>, to bytes: inout [UInt8]) {
+    func appendText(of arrival: Arrival, number: Int, places: Range<Int>, to bytes: inout [UInt8]) {
         for position in places {
             let word = draw(position, of: arrival, number: number)
+            let index = word.multipliedFullWidth(by: UInt64(Self.wordBytes.count)).high
             bytes.append(UInt8(ascii: " "))
-            bytes.append(contentsOf: wordBytes[Int(word.multipliedFullWidth(by: UInt64(wordBytes.count)).high)])
+            bytes.append(contentsOf: Self.wordBytes[Int(index)])
         }
     }
 
     /// 64 bits that follow from the name of the text at a place, and the place.
-    private static func draw(_ position: Int, of arrival: Arrival, number: Int) -> UInt64 {
+    private func draw(_ position: Int, of arrival: Arrival, number: Int) -> UInt64 {
         let content = arrival.content
-        let name = position < content.sharedTokens ? content.shared : Self.name(of: arrival, number: number)
+        let name = position < content.sharedTokens ? content.shared : self.name(of: arrival, number: number)
         return PromptContent.mixed(name, UInt64(position))
     }
 }

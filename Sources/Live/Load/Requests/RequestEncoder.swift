@@ -55,6 +55,7 @@ public struct HeaderField: Hashable, Sendable {
 /// Writes requests as they go over the wire, so that nothing of it is left to do when one is due.
 struct RequestEncoder {
     private let style: RequestStyle
+    private let writer: PromptWriter
     /// The head up to the fields that differ between requests.
     private let head: [UInt8]
     /// The body up to the prompt: by source where that names the pool, or else one. And what follows the maximum of tokens.
@@ -66,11 +67,15 @@ struct RequestEncoder {
     /// What the head says of each class; nothing where there is one class alone.
     private let classFields: [[UInt8]]
 
-    /// - Parameter pools: Of each source of traffic, for a style that asks for them.
+    /// - Parameters:
+    ///   - pools: Of each source of traffic, for a style that asks for them.
+    ///   - textSeed: What the texts of prompts follow from that nobody else has.
     init(
-        style: RequestStyle, target: LoadTarget, tenants: [Tenant], classes: [SLOClass], pools: [PoolID] = []
+        style: RequestStyle, target: LoadTarget, tenants: [Tenant], classes: [SLOClass], pools: [PoolID] = [],
+        textSeed: UInt64 = 0
     ) {
         self.style = style
+        writer = PromptWriter(seed: textSeed)
         var head = "POST \(target.path(style.api.path)) HTTP/1.1\r\nHost: \(target.authority)\r\n"
         head += "Content-Type: application/json\r\nAccept: text/event-stream\r\nUser-Agent: tidegate-load\r\n"
         for field in style.fields { head += "\(field.name): \(field.value)\r\n" }
@@ -112,11 +117,11 @@ struct RequestEncoder {
         switch (style.api, style.prompts) {
         case (.completions, .tokenIDs):
             body.append(contentsOf: "\"prompt\":[".utf8)
-            PromptWriter.appendIdentifiers(of: arrival, number: number, to: &body)
+            writer.appendIdentifiers(of: arrival, number: number, to: &body)
             body.append(UInt8(ascii: "]"))
         case (.completions, .text):
             body.append(contentsOf: "\"prompt\":\"".utf8)
-            PromptWriter.appendText(of: arrival, number: number, places: 0..<Int(arrival.promptTokens), to: &body)
+            writer.appendText(of: arrival, number: number, places: 0..<Int(arrival.promptTokens), to: &body)
             body.append(UInt8(ascii: "\""))
         case (.chat, _): appendMessages(of: arrival, number: number, to: &body)
         }
@@ -140,11 +145,11 @@ struct RequestEncoder {
         body.append(contentsOf: "\"messages\":[".utf8)
         if shared > 0 {
             body.append(contentsOf: "{\"role\":\"system\",\"content\":\"".utf8)
-            PromptWriter.appendText(of: arrival, number: number, places: 0..<shared, to: &body)
+            writer.appendText(of: arrival, number: number, places: 0..<shared, to: &body)
             body.append(contentsOf: "\"},".utf8)
         }
         body.append(contentsOf: "{\"role\":\"user\",\"content\":\"".utf8)
-        PromptWriter.appendText(of: arrival, number: number, places: shared..<Int(arrival.promptTokens), to: &body)
+        writer.appendText(of: arrival, number: number, places: shared..<Int(arrival.promptTokens), to: &body)
         body.append(contentsOf: "\"}]".utf8)
     }
 }

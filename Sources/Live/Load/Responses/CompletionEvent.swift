@@ -20,6 +20,8 @@ struct CompletionEvent: Hashable, Sendable {
     /// From `usage`, which is the server's own count; chunks are not tokens.
     var promptTokens: Int?
     var completionTokens: Int?
+    /// Of the prompt, by the server's own count: what it still had from an earlier one.
+    var cachedTokens: Int?
     /// From llama.cpp's `timings`, in seconds.
     var serverPrefill: Double?
     var serverDecode: Double?
@@ -82,6 +84,7 @@ struct CompletionEvent: Hashable, Sendable {
         switch key {
         case "prompt_ms": scanner.milliseconds(&serverPrefill)
         case "predicted_ms": scanner.milliseconds(&serverDecode)
+        case "cache_n": scanner.count(&cachedTokens)
         default: scanner.skip()
         }
     }
@@ -90,6 +93,14 @@ struct CompletionEvent: Hashable, Sendable {
         switch key {
         case "prompt_tokens": scanner.count(&promptTokens)
         case "completion_tokens": scanner.count(&completionTokens)
+        case "prompt_tokens_details": scanner.isNull() || scanner.object { self.readDetails($0, &$1) }
+        default: scanner.skip()
+        }
+    }
+
+    private mutating func readDetails(_ key: JSONScanner.Key, _ scanner: inout JSONScanner) -> Bool {
+        switch key {
+        case "cached_tokens": scanner.isNull() || scanner.count(&cachedTokens)
         default: scanner.skip()
         }
     }

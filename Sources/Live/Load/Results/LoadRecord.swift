@@ -63,6 +63,8 @@ struct LoadRecord: Sendable {
     /// The server's own counts; `nil` when it gave none.
     var promptTokens: Int?
     var outputTokens: Int?
+    /// Of the prompt's, which the server still had from an earlier one; `nil` where it does not say.
+    var cachedTokens: Int?
     /// How long the server says that it computed the prompt and the answer, in seconds; `nil` where it does not.
     var serverPrefill: Double?
     var serverDecode: Double?

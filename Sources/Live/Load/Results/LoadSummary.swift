@@ -64,12 +64,15 @@ public struct LoadSummary: Encodable, Sendable {
         public var outputAsked: Int
         /// By the server's count, of completed requests.
         public var prompt: Int
+        /// Of the prompts': what the server still had from earlier ones, where it says so.
+        public var cachedPrompt: Int
         public var output: Int
         public var answersWithoutUsage: Int
         public var answersOfOtherLength: Int
 
         enum CodingKeys: String, CodingKey {
             case prompt, output
+            case cachedPrompt = "cached_prompt"
             case promptAsked = "prompt_asked"
             case outputAsked = "output_asked"
             case answersWithoutUsage = "answers_without_usage"
@@ -158,7 +161,8 @@ extension LoadSummary {
         rate = Rate(result, duration: result.stoppedAt ?? run.traffic.duration)
         tokens = Tokens(
             promptAsked: tally.promptTokensAsked, outputAsked: tally.outputTokensAsked, prompt: tally.promptTokens,
-            output: tally.outputTokens, answersWithoutUsage: tally.uncounted, answersOfOtherLength: tally.otherLength)
+            cachedPrompt: tally.cachedTokens, output: tally.outputTokens, answersWithoutUsage: tally.uncounted,
+            answersOfOtherLength: tally.otherLength)
         connections = Connections(
             opened: result.connectionsOpened, most: result.mostConnections, limit: run.limits.connections)
         (sendDelay, ttft, tpot) = (Quantiles(tally.sendDelay), Quantiles(tally.ttft), Quantiles(tally.tpot))
@@ -200,6 +204,7 @@ extension LoadSummary {
                 "\(result.tally.otherLength) answers are of another length than asked: the server ends them when the "
                     + "model does, or cuts them")
         }
+        if let warning = result.tally.cacheWarning { warnings.append(warning) }
         if let failure = result.trafficFailure { warnings.append("traffic is missing: \(failure)") }
         return warnings
     }

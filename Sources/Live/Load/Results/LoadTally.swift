@@ -18,6 +18,10 @@ public struct LoadTally: Sendable {
     /// By the server's count, of completed requests that have one.
     public private(set) var promptTokens = 0
     public private(set) var outputTokens = 0
+    /// Of the prompts' tokens, those that servers still had from earlier ones; and of requests alone whose prompt the
+    /// scenario gives to nobody else.
+    public private(set) var cachedTokens = 0
+    public private(set) var cachedOwnTokens = 0
     /// Completed requests whose server told no count.
     public private(set) var uncounted = 0
     /// Of completed requests whose answer was of another length than asked.
@@ -84,6 +88,8 @@ public struct LoadTally: Sendable {
         }
         promptTokens += prompt
         outputTokens += output
+        cachedTokens += record.cachedTokens ?? 0
+        if record.arrival.content.isNone { cachedOwnTokens += record.cachedTokens ?? 0 }
         if output != Int(record.arrival.outputTokens) { otherLength += 1 }
     }
 
@@ -96,5 +102,13 @@ public struct LoadTally: Sendable {
         if let limit = sloClass.e2e, last - record.scheduled > limit { return false }
         if let limit = sloClass.tpot, let span = record.tpot, span > limit { return false }
         return true
+    }
+
+    /// What to say of a server that had prompts which no other request of the scenario has; `nil` for one that had next
+    /// to none. Servers keep a few tokens of any prompt alike, such as one that begins each text.
+    public var cacheWarning: String? {
+        guard cachedOwnTokens * 50 > promptTokens else { return nil }
+        return "the server still had \(cachedOwnTokens) of \(promptTokens) prompt tokens, though the scenario "
+            + "gives each to one request: it has seen this load before; restart it, or change the scenario's seed"
     }
 }

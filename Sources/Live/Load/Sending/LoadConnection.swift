@@ -125,6 +125,7 @@ final class LoadConnection: ChannelInboundHandler {
         if event.isDone { hasEnded = true }
         if let count = event.promptTokens { record!.promptTokens = count }
         if let count = event.completionTokens { record!.outputTokens = count }
+        if let count = event.cachedTokens { record!.cachedTokens = count }
         if let seconds = event.serverPrefill { record!.serverPrefill = seconds }
         if let seconds = event.serverDecode { record!.serverDecode = seconds }
     }

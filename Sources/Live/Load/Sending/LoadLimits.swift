@@ -17,6 +17,9 @@ public struct LoadLimits: Hashable, Sendable {
     public var timeouts: [TimeSpan?]
     /// How long answers are followed after the last request was due.
     public var drain: TimeSpan
+    /// Whether a connection serves one request after another. Some servers give each open connection a thread, free or not
+    /// (llama.cpp's does): a new connection then waits until a free one is closed, which would count as the engine's time.
+    public var reusesConnections = true
 
     public init(connections: Int, timeouts: [TimeSpan?], drain: TimeSpan) {
         self.connections = connections

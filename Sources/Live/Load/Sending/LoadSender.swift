@@ -12,8 +12,9 @@ import Units
 /// for all that are ready. A request never waits for another one's answer: it takes a free connection or a new one, and
 /// when there can be none it has failed.
 final class LoadSender {
-    /// Connections kept open beyond those in use: a share of those, and at least this many.
-    private static let leastSpare = 16
+    /// Connections are made for requests that are due this soon, and for a share of those in use: but for so many at most.
+    private static let foresight = TimeSpan.milliseconds(100)
+    private static let mostForeseen = 16
     /// Below the 5 s after which common servers close a connection that is free.
     private static let longestFree = TimeSpan.seconds(4)
     private static let tickSpan = TimeAmount.milliseconds(5)
@@ -63,9 +64,7 @@ final class LoadSender {
 
     /// Opens the first connections, as many as requests are due in the first tenth of a second, and sends from `start` on.
     func begin() {
-        _ = upcoming
-        let first = taken.prefix(Self.mostConnecting).count { $0.offset < .milliseconds(100) }
-        for _ in 0..<min(max(first, Self.leastSpare), limits.connections) { connect() }
+        for _ in 0..<min(dueSoon(start, most: Self.mostConnecting), limits.connections) { connect() }
         schedule(at: start)
         scheduleTick()
     }
@@ -100,6 +99,12 @@ final class LoadSender {
             isFeedOver = feed.exchange(&taken)
         }
         return next < taken.count ? taken[next] : nil
+    }
+
+    /// Requests that are due within ``foresight`` of a moment, as far as they are drawn.
+    private func dueSoon(_ now: Instant, most: Int) -> Int {
+        guard upcoming != nil else { return 0 }
+        return taken[next...].prefix(most).prefix { start + $0.offset < now + Self.foresight }.count
     }
 
     private func schedule(at due: Instant) {
@@ -196,7 +201,11 @@ final class LoadSender {
     func ended(_ record: LoadRecord, on connection: LoadConnection, isFree: Bool) {
         busy[ObjectIdentifier(connection)] = nil
         board.append(record)
-        if isFree { use(connection) }
+        if isFree, limits.reusesConnections {
+            use(connection)
+        } else {
+            connection.close()
+        }
         connectForWaiting()
         endWhenDone()
     }
@@ -254,7 +263,7 @@ final class LoadSender {
             free.removeFirst()
             oldest.close()
         }
-        let wanted = Self.leastSpare + busy.count / 8
+        let wanted = dueSoon(now, most: Self.mostForeseen) + busy.count / 8
         let room = min(limits.connections - openConnections, Self.mostConnecting - connecting)
         let missing = min(wanted - free.count - connecting + waiting.count, room, Self.connectsPerTick)
         for _ in 0..<max(0, missing) {
