@@ -241,7 +241,8 @@ extension PoolObservation {
 
 extension GuardLimits {
     fileprivate var implausibility: String? {
-        for value in [maximumAdded, maximumRemoved, maximumDraining].compactMap({ $0 }) where !wholeCounts.contains(value) {
+        let limits = [maximumAdded, maximumRemoved, maximumDraining].compactMap { $0 }
+        for value in limits where !wholeCounts.contains(value) {
             return "a limit of \(value) replicas"
         }
         for span in [scaleInStabilization, staleness, restartWindow, freeze] where span < .zero || span > longest {

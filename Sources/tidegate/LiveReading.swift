@@ -161,7 +161,8 @@ struct LiveReading {
             }
         }
         if headers.count > 1 {
-            let names = headers.map { "\($0.policy.name) (\($0.policy.digest.prefix(12)))" }.joined(separator: ", then ")
+            let names = headers.map { "\($0.policy.name) (\($0.policy.digest.prefix(12)))" }
+                .joined(separator: ", then ")
             warnings.append("the policy or its limits changed in this period: \(names); the last is shown")
         }
         return (headers.last ?? before!.header).policy

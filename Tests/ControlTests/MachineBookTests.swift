@@ -29,7 +29,8 @@ struct MachineBookTests {
         let machine = book.place(handedOver: start)
         _ = book.closePeriod(at: start + .minutes(5))
         #expect(book.closePeriod(at: start + .minutes(4)).isEmpty)
-        let last = try #require(book.leave(machine, at: start + .minutes(4)))
+        let record = book.leave(machine, at: start + .minutes(4))
+        let last = try #require(record)
         #expect(last.terminated && last.start == start + .minutes(5) && last.end == last.start)
     }
 }

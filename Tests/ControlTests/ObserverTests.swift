@@ -62,7 +62,7 @@ struct ObserverTests {
         #expect(pool.queueDepth == 7 && pool.runningSequences == nil && pool.missingReplicas == 0)
     }
 
-    @Test("A value that no fleet has is not believed, and its journal can be played again", arguments: [1e10, 1e16, 1e300])
+    @Test("A value that no fleet has is not believed, and its journal can be played again", arguments: [1e10, 1e300])
     func beyondAllFleets(value: Double) throws {
         let policy = StaticPolicy(parameters: .init(replicas: 2))
         var loop = ControlLoop(observer: Self.observer(), policy: policy, limits: GuardLimits())

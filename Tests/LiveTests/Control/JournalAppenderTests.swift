@@ -213,7 +213,8 @@ struct JournalAppenderTests {
         struct Parameters: Codable, Sendable, Hashable {}
         struct Memory: Codable, Sendable { var text = String(repeating: "x", count: LineScanner.longestLine) }
         static let name = "bulky"
-        let (parameters, memory) = (Parameters(), Memory())
+        let parameters = Parameters()
+        let memory = Memory()
         init(parameters: Parameters, memory: Memory?) {}
         func decide(_ observation: FleetObservation) -> ScalingDecision { ScalingDecision(.hold(.fixed)) }
     }
@@ -273,7 +274,7 @@ struct JournalAppenderTests {
         try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
     }
 
-    @Test("Another policy's journal names the one before, though the first start died over its first line", arguments: [0, 40])
+    @Test("Another policy's journal names the one before, though a start died over its first line", arguments: [0, 40])
     func anotherPolicyAgain(bytes: Int) throws {
         var first = try open()
         try tick(&first, at: 10)

@@ -48,6 +48,9 @@ struct LocalPoolTests {
         AppliedTarget(pool: PoolID("chat"), replicas: replicas, generation: generation, reason: "")
     }
 
+    /// As a controller does: on the pool itself the protocol's default would be called.
+    private static func close(_ pool: any PoolActuator, at now: Instant) async { await pool.closePeriod(at: now) }
+
     @Test("A controller that has lost the pool without knowing does nothing more to it", .timeLimit(.minutes(1)))
     func fenced() async throws {
         let pool = WaitingPool()
@@ -95,7 +98,7 @@ struct LocalPoolTests {
         #expect(pool.running.isEmpty)
     }
 
-    @Test("Workers whose fleet was killed are billed until it was last heard of, and others begin", .timeLimit(.minutes(1)))
+    @Test("Workers whose fleet was killed are billed until it was last heard of", .timeLimit(.minutes(1)))
     func killedFleet() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
@@ -171,7 +174,7 @@ struct LocalPoolTests {
         let tick = clock.now
         try await Task.sleep(for: .milliseconds(20))
         try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
-        for _ in 0..<2 { await local.closePeriod(at: tick) }
+        for _ in 0..<2 { await Self.close(local, at: tick) }
         try await Task.sleep(for: .milliseconds(20))
         tending.cancel()
         await tending.value
@@ -189,7 +192,7 @@ struct LocalPoolTests {
         }
     }
 
-    @Test("What a worker of an earlier fleet has printed is not taken for the words of its namesake", .timeLimit(.minutes(1)))
+    @Test("What a worker of an earlier fleet has printed is not its namesake's", .timeLimit(.minutes(1)))
     func earlierLogs() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
@@ -201,10 +204,11 @@ struct LocalPoolTests {
         let tending = Task { await local.run() }
         defer { tending.cancel() }
         try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
-        #expect(try await local.status(at: .epoch).endpoints.map(\.url) == Array(repeating: "http://127.0.0.1:1", count: 2))
+        let urls = try await local.status(at: .epoch).endpoints.map(\.url)
+        #expect(urls == ["http://127.0.0.1:1", "http://127.0.0.1:1"])
     }
 
-    @Test("Machines of a kind that the scenario no longer has are given back, and their workers go on", .timeLimit(.minutes(1)))
+    @Test("Machines of a kind that the scenario no longer has are given back", .timeLimit(.minutes(1)))
     func otherMachines() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
@@ -235,7 +239,7 @@ struct LocalPoolTests {
         let usage = "\(pool.folder)/usage.jsonl"
         try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
         try await Task.sleep(for: .milliseconds(5))
-        await local.closePeriod(at: clock.now)
+        await Self.close(local, at: clock.now)
         #expect(try await local.status(at: clock.now).problems.first?.contains("usage.jsonl") == true)
         try FileManager.default.removeItem(atPath: usage)
         // The next controller knows of it too.
@@ -243,7 +247,7 @@ struct LocalPoolTests {
         let next = pool.controller()
         try await next.begin(epoch: 2)
         try await Task.sleep(for: .milliseconds(5))
-        await next.closePeriod(at: clock.now)
+        await Self.close(next, at: clock.now)
         await next.stopAll(within: .seconds(5))
         let records = try MachineUsageFile.read(path: usage)
         #expect(records.map(\.record.terminated) == [false, false, false, false, true, true])
