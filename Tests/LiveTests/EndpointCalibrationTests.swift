@@ -82,7 +82,7 @@ struct EndpointCalibrationTests {
             // What a request spends beside its steps is the machine's too: true steps have no figure for it.
             var known = profile
             known.requestOverhead = calibration.profile.requestOverhead
-            #expect(try #require(known.requestOverhead).seconds < 0.02)
+            #expect(try #require(known.requestOverhead).seconds < 0.03)
             let exact = try Validation(calibration.validation.run, profile: known).error
             #expect(abs(error.itl.mean - exact.itl.mean) < 6, "\(error.itl.mean) %, true \(exact.itl.mean) %")
             #expect(abs(error.ttft.mean - exact.ttft.mean) < 10, "\(error.ttft.mean) %, true \(exact.ttft.mean) %")

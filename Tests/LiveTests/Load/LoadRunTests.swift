@@ -74,6 +74,20 @@ struct LoadRunTests {
         #expect((result.tally.cacheWarning != nil) == isTold)
     }
 
+    @Test(
+        "Few connections are open for a slow load, and each serves one request where that is wanted",
+        arguments: [true, false])
+    func connections(areReused: Bool) async throws {
+        let server = try await OddServer { _ in OddServer.answer() }
+        let traffic = try LoadTraffic(TestLoad.scenario(rate: 20), for: .seconds(1))
+        let result = try await TestLoad.play(traffic, to: server.target, reusingConnections: areReused)
+        try await server.stop()
+        #expect(result.tally.completed == 20)
+        // Those that are due within a tenth of a second, and one that was just used.
+        #expect(result.mostConnections <= 6)
+        #expect(areReused ? result.connectionsOpened <= 6 : result.connectionsOpened == 20)
+    }
+
     @Test("Requests are sent when they are due while every answer is late")
     func openLoop() async throws {
         let server = try await OddServer { _ in [.wait(1500)] + OddServer.answer() }

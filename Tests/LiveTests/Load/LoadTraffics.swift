@@ -37,12 +37,13 @@ enum TestLoad {
     ///
     /// - Parameter onProgress: Whether to go on.
     static func play(
-        _ traffic: LoadTraffic, to target: LoadTarget, connections: Int = 512, drain: TimeSpan = .seconds(5),
-        style: RequestStyle = RequestStyle(model: "m"), requestsPath: String? = nil,
+        _ traffic: LoadTraffic, to target: LoadTarget, connections: Int = 512, reusingConnections: Bool = true,
+        drain: TimeSpan = .seconds(5), style: RequestStyle = RequestStyle(model: "m"), requestsPath: String? = nil,
         onProgress: (LoadRun.Progress) -> Bool = { _ in true }
     ) async throws -> LoadResult {
-        let limits = LoadLimits(
+        var limits = LoadLimits(
             connections: connections, timeouts: traffic.classes.map(\.timeout), drain: drain)
+        limits.reusesConnections = reusingConnections
         var run = LoadRun(traffic: traffic, target: target, style: style, limits: limits)
         run.requestsPath = requestsPath
         // Tests run beside one another.
