@@ -43,7 +43,7 @@ def make_urgent(thread, cpu, deadline):
             # Not with a deadline: its processor's share of those would have to be moved.
             os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(PRIORITY))
             os.sched_setaffinity(thread, {cpu})
-        if os.sched_getscheduler(thread) == (SCHED_DEADLINE if deadline else os.SCHED_RR):
+        if os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK == (SCHED_DEADLINE if deadline else os.SCHED_RR):
             return
         # Threads that it makes start as ordinary ones: a thread with a deadline may make none with its own.
         wanted = Attributes(ctypes.sizeof(Attributes), SCHED_DEADLINE, RESET_ON_FORK, 0, 0, PERIOD, PERIOD, PERIOD)

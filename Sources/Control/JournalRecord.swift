@@ -62,6 +62,9 @@ public struct JournalContinuation: Hashable, Sendable, Codable {
     public init(hash: String, time: Instant, memory: ControlLoop.Memory) {
         (self.hash, self.time, self.memory) = (hash, time, memory)
     }
+
+    /// The number of that tick.
+    public var ticks: Int { memory.ticks }
 }
 
 /// One line of the journal: a tick with the digests of the policy that decided it, chained to the line before.

@@ -185,9 +185,9 @@ extension PolicyFile {
 // multiply them, so what no fleet has is refused before.
 
 /// Replicas, generations and everything else that is counted in whole numbers.
-private let counts = 0...1_000_000_000
-/// Loads, token counts and coefficients.
-private let largest = 1e15
+let wholeCounts = 0...1_000_000_000
+/// Loads, token counts and coefficients. The observer believes no sample that would lead beyond.
+let largestLoad = 1e15
 private let longest = TimeSpan.hours(24 * 3660)
 /// 1970 to 2190.
 private let times = Instant.epoch...(.epoch + .hours(24 * 365 * 220))
@@ -212,20 +212,20 @@ extension PoolObservation {
             ("appliedGeneration", appliedGeneration), ("reachedGeneration", reachedGeneration),
             ("missingReplicas", missingReplicas),
         ]
-        for (name, value) in whole where !counts.contains(value) { return "\(name) \(value)" }
+        for (name, value) in whole where !wholeCounts.contains(value) { return "\(name) \(value)" }
         if bounds.minimum > bounds.maximum { return "bounds \(bounds.minimum) to \(bounds.maximum)" }
         let measured: [(String, Double?)] = [
             ("queueDepth", queueDepth), ("runningSequences", runningSequences), ("kvUtilization", kvUtilization),
             ("offered.requests", offered?.requests), ("offered.promptTokens", offered?.promptTokens),
             ("offered.outputTokens", offered?.outputTokens),
         ]
-        for (name, value) in measured where !(value.map { (0...largest).contains($0) } ?? true) {
+        for (name, value) in measured where !(value.map { (0...largestLoad).contains($0) } ?? true) {
             return "\(name) \(value!)"
         }
         if let window = offered?.window, window < .milliseconds(1) || window > longest { return "window \(window)" }
         if let sampleAge, sampleAge < .zero || sampleAge > longest { return "sampleAge \(sampleAge)" }
         for offering in offerings {
-            if !counts.contains(offering.replicasPerInstance) {
+            if !wholeCounts.contains(offering.replicasPerInstance) {
                 return "replicasPerInstance \(offering.replicasPerInstance)"
             }
             if offering.expectedColdStart < .zero || offering.expectedColdStart > longest {
@@ -241,7 +241,8 @@ extension PoolObservation {
 
 extension GuardLimits {
     fileprivate var implausibility: String? {
-        for value in [maximumAdded, maximumRemoved, maximumDraining].compactMap({ $0 }) where !counts.contains(value) {
+        let limits = [maximumAdded, maximumRemoved, maximumDraining].compactMap { $0 }
+        for value in limits where !wholeCounts.contains(value) {
             return "a limit of \(value) replicas"
         }
         for span in [scaleInStabilization, staleness, restartWindow, freeze] where span < .zero || span > longest {
@@ -255,7 +256,7 @@ extension ParameterValue {
     fileprivate var implausibility: String? {
         switch self {
         case .null, .bool: return nil
-        case .number(let value): return value.magnitude <= largest ? nil : "a parameter of \(value)"
+        case .number(let value): return value.magnitude <= largestLoad ? nil : "a parameter of \(value)"
         case .text(let text):
             guard let span = TimeSpan(text), span > longest || span < .zero else { return nil }
             return "a parameter of \(text)"

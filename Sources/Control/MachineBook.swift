@@ -77,6 +77,13 @@ public struct MachineBook: Sendable, Codable {
         self.tenantCount = tenantCount
     }
 
+    /// An empty book of machines of another kind, whose names go on after those of this one.
+    public func followed(by offering: Offering, slots: Int, tenantCount: Int) -> MachineBook {
+        var next = MachineBook(pool: pool, offering: offering, slots: slots, tenantCount: tenantCount)
+        next.started = started
+        return next
+    }
+
     /// Finds a place for one more replica: on a machine that has room, else on a new one.
     ///
     /// - Parameter handedOver: When a new machine would be handed over.
@@ -125,16 +132,20 @@ public struct MachineBook: Sendable, Codable {
         machines.indices.compactMap { machines[$0] == nil ? nil : record($0, until: now, isGivenBack: false) }
     }
 
-    /// Writes down what a machine did since its charge period began; nothing when it has not been handed over yet.
+    /// Writes down what a machine did since its charge period began; nothing when it has not been handed over yet, or when no
+    /// time has passed and it is kept.
     private mutating func record(_ index: Int, until now: Instant, isGivenBack: Bool) -> UsageRecord? {
         let machine = machines[index]!
         guard machine.launched < now || (isGivenBack && machine.launched == now) else { return nil }
+        // The clock of a live controller can be behind that of the one before it: no period ends before it begins.
+        let end = max(now, machine.periodStart)
+        guard isGivenBack || machine.periodStart < end else { return nil }
         let tally = machine.tally
-        machines[index]!.periodStart = now
+        machines[index]!.periodStart = end
         machines[index]!.tally = UsageTally(tenants: tenantCount)
         return UsageRecord(
             instance: machine.name, pool: pool, offering: offering, slots: slots, launched: machine.launched,
-            start: machine.periodStart, end: now, terminated: isGivenBack, busy: tally.busy, idle: tally.idle,
+            start: machine.periodStart, end: end, terminated: isGivenBack, busy: tally.busy, idle: tally.idle,
             starting: tally.starting, draining: tally.draining, promptTokens: tally.promptTokens,
             outputTokens: tally.outputTokens, requests: tally.requests)
     }

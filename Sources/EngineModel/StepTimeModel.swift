@@ -179,7 +179,7 @@ extension StepTimeCoefficients.Decode {
         try values.encode(perContextToken, forKey: .perContextToken)
         try values.encode(perSequenceBeyondHinge, forKey: .perSequenceBeyondHinge)
         try values.encode(hingeSequences, forKey: .hingeSequences)
-        if secondHingeSequences != 0 {
+        if secondHingeSequences != 0 || perSequenceBeyondSecondHinge != 0 {
             try values.encode(perSequenceBeyondSecondHinge, forKey: .perSequenceBeyondSecondHinge)
             try values.encode(secondHingeSequences, forKey: .secondHingeSequences)
         }

@@ -330,7 +330,7 @@ struct EndpointStartArguments: ParsableArguments {
         progress.show("calibrate", share: 0, "starting the server")
         let child = try SpawnedServer(command)
         do {
-            let stages = try await child.stages(inquiry, within: sending.limit)
+            let stages = try await child.stages(inquiry, within: sending.limit) { !Interrupt.isRaised }
             let meter = try await ColdStart.firstTokens(sending, server, group, progress)
             return (child, ColdStart(stages: stages, first: meter.first, second: meter.second))
         } catch {
@@ -365,7 +365,7 @@ private struct ColdStart {
         var serial: UInt64 = 1 << 40
         var times: [TimeSpan] = []
         for _ in 0..<2 {
-            let answers = try await meter.answers(to: request.arrivals(serial: &serial))
+            let answers = try await meter.answers(to: request.arrivals(serial: &serial)) { _ in !Interrupt.isRaised }
             times.append(.estimate(seconds: answers[0].ttft))
         }
         return (times[0], times[1])

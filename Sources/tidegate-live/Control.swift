@@ -68,28 +68,16 @@ struct ControlRun: AsyncParsableCommand {
         guard let read = reading.configuration else { throw ExitCode(ofReading: config) }
         let made = try made(policy: read, output)
         Interrupt.catchFirst(SIGINT, SIGTERM)
-        do {
-            try await serve(read, policy: made, output)
-        } catch let error as OutputError {
-            output.alert("\(error)")
-            throw ExitCode.cannotWrite
-        } catch let error as FleetError {
-            output.alert("error: \(error)")
-            throw ExitCode.unavailable
-        }
+        do { try await serve(read, policy: made, output) } catch { throw ended(by: error, telling: output.alert) }
     }
 
     private func made(policy configuration: LiveConfiguration, _ output: EventOutput) throws -> any ScalingPolicy {
         let scenario = configuration.scenario
-        guard let path = policy else { return try scenario.policy(scenario.policies[0]) }
         do {
+            guard let path = policy else { return try scenario.policy(scenario.policies[0]) }
             return try PolicyCatalog.checkedPolicy(from: try PolicyFileReader.read(path: path))
-        } catch let error as InputError {
-            output.alert("\(error)")
-            throw ExitCode(ofReading: path)
-        } catch let error as PolicyErrors {
-            output.alert("\(path): error: \(error)")
-            throw ExitCode.badData
+        } catch {
+            throw ended(by: error) { output.alert(error is PolicyErrors && policy != nil ? "\(policy!): \($0)" : $0) }
         }
     }
 

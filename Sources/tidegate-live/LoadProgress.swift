@@ -1,5 +1,4 @@
 import ArgumentParser
-import Calibration
 import Commands
 import Formats
 import Foundation
@@ -71,20 +70,9 @@ final class LoadProgress: Sendable {
     }
 
     private func told(_ error: any Error) -> any Error {
-        switch error {
-        case is CancellationError: finish()
-        case is EndpointCalibrationError: alert("error: \(error)")
-        case is LoadError, is InvalidInput, is OutputError, is ScenarioFile.MissingScenario, is MachineIsBusy:
-            alert("\(error)")
-        default: return error
-        }
-        return switch error {
-        case is CancellationError: ExitCode.interrupted
-        case is InvalidInput, is EndpointCalibrationError: ExitCode.badData
-        case is OutputError: ExitCode.cannotWrite
-        case is ScenarioFile.MissingScenario: ExitCode.missingInput
-        default: ExitCode.unavailable
-        }
+        guard error is CancellationError else { return ended(by: error, telling: alert) }
+        finish()
+        return ExitCode.interrupted
     }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }

@@ -28,8 +28,8 @@ struct Rehearse: AsyncParsableCommand {
               tidegate rehearse laptop --executor core --model demo-15m --for 3m --policy static
 
             EXIT CODES
-              0 both worlds agree   64 wrong usage   65 bad scenario   66 missing input   69 a part could not be started
-              73 cannot write   75 they do not agree   130 stopped by Ctrl-C
+              0 both worlds agree   64 wrong usage   65 bad scenario or policy   66 missing input   69 a part could not be
+              started   73 cannot write   75 they do not agree   130 stopped by Ctrl-C
             """)
 
     @OptionGroup var fleet: FleetArguments
@@ -84,6 +84,7 @@ struct Rehearse: AsyncParsableCommand {
         options.hasDailyJournals = false
         var rehearsal = RehearsalRun(scenario: scenario, policy: choice, options: options)
         if fleet.executor == .core { rehearsal.meanTolerance = 0.08 }
+        rehearsal.goesOn = { !Interrupt.isRaised }
         rehearsal.requestsPath = output.map { "\($0)/requests.csv" }
 
         Interrupt.catchFirst(SIGINT, SIGTERM)
@@ -118,9 +119,8 @@ struct Rehearse: AsyncParsableCommand {
         } catch is CancellationError {
             progress.alert("stopped: there is no result")
             throw ExitCode.interrupted
-        } catch let error as FleetError {
-            progress.alert("error: \(error)")
-            throw ExitCode.unavailable
+        } catch {
+            throw ended(by: error, telling: progress.alert)
         }
     }
 

@@ -23,8 +23,8 @@ struct Up: AsyncParsableCommand {
               tidegate load laptop-burst --target http://127.0.0.1:8080 --for 2m
 
             EXIT CODES
-              0 ended   64 wrong usage   65 bad scenario   66 missing input   69 a part could not be started
-              73 cannot write
+              0 ended   64 wrong usage   65 bad scenario, policy or state   66 missing input   69 a part could not be started,
+              such as on a port that is taken   73 cannot write   130 stopped while it started
             """)
 
     @OptionGroup var fleet: FleetArguments
@@ -72,13 +72,15 @@ struct Up: AsyncParsableCommand {
         options.traces = try traces.map { TraceExport(collector: try TraceArguments.collector($0), share: 1) }
         options.status = ListenAddress(host: "127.0.0.1", port: statusPort)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let local = LocalFleet(scenario, policy: try scenario.policy(choice), options: options, group: group)
+        let policy = try progress.telling { try scenario.policy(choice) }
+        let local = LocalFleet(scenario, policy: policy, options: options, group: group)
         Interrupt.catchFirst(SIGINT, SIGTERM)
         let limit = duration.flatMap { TimeSpan($0) }
-        do {
+        try await progress.tellingAll {
             try await local.run { [options] running in
-                try await running.ready(within: .seconds(120))
+                try await running.ready(within: .seconds(120)) { !Interrupt.isRaised }
                 await running.controller.start(at: running.clock.now)
+                let isPaused = await running.controller.status.role == .paused
                 output.tell(
                     "serving",
                     [
@@ -88,12 +90,11 @@ struct Up: AsyncParsableCommand {
                     text:
                         "serving on \(running.url); status on \(running.statusURL ?? ""); admin and metrics on "
                         + "\(running.adminURL); state in \(options.folder); the controller "
-                        + (active ? "acts" : "only watches (--active lets it act)"))
+                        + (!active
+                            ? "only watches (--active lets it act)"
+                            : isPaused ? "was paused before: 'tidegate control resume' lets it act" : "acts"))
                 await Self.watch(running, for: limit, output: output)
             }
-        } catch let error as FleetError {
-            output.alert("error: \(error)")
-            throw ExitCode.unavailable
         }
         try await group.shutdownGracefully()
     }

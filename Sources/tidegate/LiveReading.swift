@@ -161,7 +161,8 @@ struct LiveReading {
         into period: inout LivePeriod, from start: Instant, to end: Instant, _ console: Console
     ) throws -> PolicyFile {
         var before: JournalSummary?
-        var policies: [PolicyFile] = []
+        /// Of the journals with ticks in the period, where policy or limits are others than before.
+        var headers: [JournalHeader] = []
         for journal in journals {
             console.say("reading \(journal)")
             let known = period.tickCount
@@ -175,14 +176,17 @@ struct LiveReading {
                 warnings.append("\(journal) does not name the last hash of the journal before it")
             }
             before = summary
-            let policy = summary.header.policy
-            if taken > 0, policies.last?.digest != policy.digest { policies.append(policy) }
+            let header = summary.header
+            if taken > 0, headers.last.map({ $0.policy != header.policy || $0.limits != header.limits }) ?? true {
+                headers.append(header)
+            }
         }
-        if policies.count > 1 {
-            let names = policies.map { "\($0.name) (\($0.digest.prefix(12)))" }.joined(separator: ", then ")
+        if headers.count > 1 {
+            let names = headers.map { "\($0.policy.name) (\($0.policy.digest.prefix(12)))" }
+                .joined(separator: ", then ")
             warnings.append("the policy or its limits changed in this period: \(names); the last is shown")
         }
-        return policies.last ?? before!.header.policy
+        return (headers.last ?? before!.header).policy
     }
 
     /// What the scenario calls the policy; its own name where the scenario has another.

@@ -56,7 +56,9 @@ final class RecordedPeriod {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// Runs `tidegate report` on it, into `out`.
-    func report(_ arguments: String...) throws -> (text: String, code: Int32) { try report(arguments) }
+    func report(_ arguments: String..., scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
+        try report(arguments, scenario: scenario)
+    }
 
     func report(_ arguments: [String], scenario: String = "laptop-burst") throws -> (text: String, code: Int32) {
         let path = Program.repository.appending(path: "Scenarios/\(scenario)").path

@@ -62,5 +62,7 @@ struct AlarmTests {
         #expect(AlarmRules.latencyDrift(pool(p50: 0.051), stepTime: stepTime, factor: 2.5)?.kind == .latencyDrift)
         #expect(AlarmRules.latencyDrift(pool(p50: 0.051, running: 12), stepTime: stepTime, factor: 2.5) == nil)
         #expect(AlarmRules.latencyDrift(pool(p50: 0.051, count: 99), stepTime: stepTime, factor: 2.5) == nil)
+        // What no fleet has is no end of the controller.
+        #expect(AlarmRules.latencyDrift(pool(p50: 0.051, running: 1e300), stepTime: stepTime, factor: 2.5) == nil)
     }
 }

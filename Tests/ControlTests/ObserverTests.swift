@@ -1,5 +1,7 @@
 import Control
 import FleetModel
+import Foundation
+import Scaling
 import Testing
 import Units
 
@@ -58,6 +60,27 @@ struct ObserverTests {
         observer.ingest(status(1, ready: [], starting: 1))
         pool = try #require(observer.observation(at: at(1)).pools.first)
         #expect(pool.queueDepth == 7 && pool.runningSequences == nil && pool.missingReplicas == 0)
+    }
+
+    @Test("A value that no fleet has is not believed, and its journal can be played again", arguments: [1e10, 1e300])
+    func beyondAllFleets(value: Double) throws {
+        let policy = StaticPolicy(parameters: .init(replicas: 2))
+        var loop = ControlLoop(observer: Self.observer(), policy: policy, limits: GuardLimits())
+        loop.ingest(status(0, ready: [1, 2]))
+        loop.ingest(sample(0, replica: 1, running: value))
+        loop.ingest(sample(0, replica: 2, waiting: value))
+        loop.ingest(gateway(0, requests: value > 1e15 ? value : 1, held: value))
+        let record = loop.tick(at: at(0))
+        #expect(record.observation.pools[0].runningSequences == nil)
+        #expect(record.observation.pools[0].queueDepth == nil)
+        // Nor is a level that is none.
+        loop.ingest(status(1, ready: [1], target: Int(min(value, 1e18))))
+        #expect(loop.tick(at: at(1)).observation.pools[0].target == 2)
+        let header = try JournalHeader(origin: "a test", policy: policy, limits: GuardLimits())
+        var writer = JournalWriter(header)
+        let line = try writer.line(of: record, by: loop.policy)
+        var replay = try JournalReplay(header, text: try header.line)
+        try replay.check(try JSONDecoder().decode(JournalRecord.self, from: Data(line.utf8)), text: line)
     }
 
     @Test("Offered traffic is the increase over the window, once two scrapes span it")

@@ -217,7 +217,7 @@ struct TenantWatchTests {
         var played = Played()
         played.play(600) { _ in ["a": 10] }
         let before = played.watch.abuses
-        for bad in [Double.nan, .infinity, -1] {
+        for bad in [Double.nan, .infinity, -1, 1e300] {
             played.watch.takeIn(
                 [TenantCounters(tenant: "a", requests: bad, promptTokens: 0, outputTokens: 0)], at: at(played.now + 1))
         }

@@ -18,5 +18,9 @@ struct StepTimeCoefficientsTests {
         (decode.perSequenceBeyondSecondHinge, decode.secondHingeSequences, decode.perSkewToken) = (-7e6, 4, 3)
         let twice = try encoder.encode(decode)
         #expect(try JSONDecoder().decode(StepTimeCoefficients.Decode.self, from: twice) == decode)
+        // Bent at no sequences the second slope holds for all of them.
+        decode.secondHingeSequences = 0
+        let whole = try encoder.encode(decode)
+        #expect(try JSONDecoder().decode(StepTimeCoefficients.Decode.self, from: whole) == decode)
     }
 }

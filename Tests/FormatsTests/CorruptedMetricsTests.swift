@@ -123,7 +123,7 @@ private struct EnginePage {
 }
 
 private enum Corruption: CaseIterable {
-    case silent, frozen, notANumber, negative, infinite, restarting, renamed, gone, cut, overwritten, empty
+    case silent, frozen, notANumber, negative, infinite, astronomic, restarting, renamed, gone, cut, overwritten, empty
 
     /// What becomes of a page; `nil` where there is no answer.
     func damage(_ page: String, scrape: Int, _ random: RandomGenerator) -> String? {
@@ -136,6 +136,7 @@ private enum Corruption: CaseIterable {
         case .notANumber: lines[line].replaceSubrange(value..., with: " NaN")
         case .negative: lines[line].replaceSubrange(value..., with: " -\(1 + random.uniform(below: 100))")
         case .infinite: lines[line].replaceSubrange(value..., with: " +Inf")
+        case .astronomic: lines[line].replaceSubrange(value..., with: " 1e300")
         case .restarting: return EnginePage(scrape: scrape % 3, isBusy: false).text
         case .renamed: lines[line] = "x" + lines[line]
         case .gone: lines.remove(at: line)

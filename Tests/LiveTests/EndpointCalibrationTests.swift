@@ -167,4 +167,27 @@ struct EndpointCalibrationTests {
         #expect(taken.code == 69 && taken.errors.contains("answers there already"), "\(taken.errors)")
         try await server.stop()
     }
+
+    @Test("Ctrl-C while a server is being started ends it and the command", .timeLimit(.minutes(1)))
+    func interruptedStart() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-spawn-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let process = Process()
+        process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
+        process.environment = Reaper.environment
+        process.arguments = [
+            "calibrate", "endpoint", "--target", "http://127.0.0.1:9", "--output", "\(folder)/profile.json", "--spawn",
+            "echo $$ >'\(folder)/number'; exec sleep 60", "--timeout", "50s",
+        ]
+        (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+        try process.run()
+        func number() -> String { (try? String(contentsOfFile: "\(folder)/number", encoding: .utf8)) ?? "" }
+        try await until("the server was started") { number().hasSuffix("\n") }
+        process.interrupt()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        let server = try #require(pid_t(number().dropLast()))
+        #expect(kill(server, 0) != 0)
+    }
 }

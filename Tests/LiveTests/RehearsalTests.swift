@@ -32,4 +32,16 @@ struct RehearsalTests {
         #expect(!areEqual(live, [("a", 10, 4), ("b", 20, 3), ("a", 30, 2)]))
         #expect(!areEqual(live, live + [("c", 30, 1)]))
     }
+
+    @Test("The resizes of a pool stand beside each other, in whichever order pools were resized")
+    func text() throws {
+        let (live, simulated) = (side([("a", 10, 2), ("b", 10, 3)]), side([("b", 10, 3), ("a", 20, 2)]))
+        let rehearsal = Rehearsal(live: live, simulated: simulated, replayed: side([]), tick: .seconds(10))
+        let report = RehearsalReport(
+            rehearsal, scenario: "s", policy: "p", policyDigest: "", duration: .seconds(60))
+        let lines = RehearsalText.text(rehearsal, report).split(separator: "\n")
+        let first = try #require(lines.firstIndex { $0.hasPrefix("resizes") }) + 1
+        #expect(lines[first].contains("10 s a 0 → 2") && lines[first].hasSuffix("20 s a 0 → 2"))
+        #expect(lines[first + 1].hasSuffix("10 s b 0 → 3"))
+    }
 }

@@ -14,7 +14,7 @@ public struct EndpointDesign: Sendable {
         public var concurrency: Int
         /// Tokens of an answer while steps are measured.
         public var outputTokens: Int
-        /// Requests of each of the two loads.
+        /// Requests of each load: two that are fitted, one that is held out.
         public var loadRequests: Int
         /// Tokens of KV cache, so that no request of a burst is preempted.
         public var kvTokens: Int
@@ -182,7 +182,7 @@ public struct EndpointDesign: Sendable {
             + "\(limits.longestPrompt) tokens, answers of \(limits.outputTokens / 2) to \(limits.outputTokens)"
     }
 
-    /// The mean lengths of the two loads, for their rates.
+    /// The mean lengths of the fitted loads and of the held-out one, for their rates.
     public var fittedLengths: (prompt: Double, output: Double) {
         (Double(Self.shortestPrompt + limits.longestPrompt * 3 / 4) / 2, Double(limits.outputTokens) + 1)
     }

@@ -63,8 +63,8 @@ public enum AlarmRules {
         else { return nil }
         let batch = max(1, running / Double(pool.ready - min(pool.missingReplicas, pool.ready - 1)))
         let context = (offered.promptTokens + offered.outputTokens / 2) / offered.requests
-        let features = StepFeatures(
-            decodeSequences: Int64(batch.rounded(.up)), decodeContext: Int64((batch * context).rounded(.up)))
+        func whole(_ value: Double) -> Int64 { Int64(min(value, 1e12).rounded(.up)) }
+        let features = StepFeatures(decodeSequences: whole(batch), decodeContext: whole(batch * context))
         let expected = StepClock(stepTime).duration(of: features, noise: .none).seconds
         guard expected > 0, itl.p50 > factor * expected else { return nil }
         return Alarm(

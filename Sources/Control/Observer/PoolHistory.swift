@@ -16,7 +16,8 @@ struct PoolHistory {
 
     mutating func takeIn(_ new: PoolStatus) {
         if let status, new.time <= status.time { return }
-        guard new.starting >= 0, new.draining >= 0, new.target >= 0 else { return }
+        let counts = [new.starting, new.draining, new.target, new.appliedGeneration, new.reachedGeneration]
+        guard counts.allSatisfy(wholeCounts.contains) else { return }
         status = new
     }
 

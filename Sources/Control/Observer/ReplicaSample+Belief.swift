@@ -3,10 +3,11 @@ import FleetModel
 extension ReplicaSample {
     /// Whether every value that is there can be one.
     var isPossible: Bool {
-        runningSequences.isPossible && waitingRequests.isPossible && kvUtilization.isPossible
-            && (kvUtilization ?? 0) <= 1 && promptTokens.isPossible && generationTokens.isPossible
-            && completedRequests.isPossible && preemptions.isPossible && prefixCacheQueries.isPossible
-            && prefixCacheHits.isPossible && ttft?.isPossible ?? true && itl?.isPossible ?? true
+        runningSequences.isPossible(upTo: Most.gauge) && waitingRequests.isPossible(upTo: Most.gauge)
+            && kvUtilization.isPossible(upTo: 1) && promptTokens.isPossible(upTo: Most.counter)
+            && generationTokens.isPossible(upTo: Most.counter) && completedRequests.isPossible(upTo: Most.counter)
+            && preemptions.isPossible(upTo: Most.counter) && prefixCacheQueries.isPossible(upTo: Most.counter)
+            && prefixCacheHits.isPossible(upTo: Most.counter) && ttft?.isPossible ?? true && itl?.isPossible ?? true
     }
 
     /// Whether a counter stands lower than it did: its process has started again.
@@ -42,18 +43,25 @@ extension ReplicaSample {
 extension GatewaySample {
     /// Whether every value can be one.
     var isPossible: Bool {
-        arrivedRequests.isPossible && arrivedPromptTokens.isPossible && streamedTokens.isPossible
-            && rejectedRequests.isPossible && heldRequests.isPossible
+        arrivedRequests.isPossible(upTo: largestLoad) && arrivedPromptTokens.isPossible(upTo: largestLoad)
+            && streamedTokens.isPossible(upTo: largestLoad) && rejectedRequests.isPossible(upTo: largestLoad)
+            && heldRequests.isPossible(upTo: Most.gauge)
     }
 }
 
+/// What a replica is believed at most: what a thousand of them add up to is no more than a journal is replayed with.
+private enum Most {
+    static let gauge = 1e9
+    static let counter = largestLoad / 1000
+}
+
 extension Double {
-    /// Whether a count or a gauge can have this value.
-    fileprivate var isPossible: Bool { isFinite && self >= 0 }
+    /// Whether a count or a gauge can have this value; not one that is no number.
+    fileprivate func isPossible(upTo most: Double) -> Bool { self >= 0 && self <= most }
 }
 
 extension Double? {
-    fileprivate var isPossible: Bool { self?.isPossible ?? true }
+    fileprivate func isPossible(upTo most: Double) -> Bool { self?.isPossible(upTo: most) ?? true }
 
     fileprivate func isGone(from other: Double?) -> Bool { self == nil && other != nil }
 
@@ -68,7 +76,7 @@ extension BucketCounts {
     fileprivate var isPossible: Bool {
         var previous = 0.0
         for count in cumulative {
-            guard count.isFinite, count >= previous else { return false }
+            guard count >= previous, count <= Most.counter else { return false }
             previous = count
         }
         return cumulative.count == upperBounds.count + 1

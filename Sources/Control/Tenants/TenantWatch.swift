@@ -39,7 +39,7 @@ public struct TenantWatch: Sendable {
     /// Takes in one scrape of a gateway; ignored when it is not newer than the last, or holds what no counter can show.
     public mutating func takeIn(_ counters: [TenantCounters], at now: Instant) {
         if let last, now <= last.time { return }
-        guard counters.allSatisfy({ own in (0..<4).allSatisfy { own.values[$0].isFinite && own.values[$0] >= 0 } })
+        guard counters.allSatisfy({ own in (0..<4).allSatisfy { (0...largestLoad).contains(own.values[$0]) } })
         else {
             return
         }

@@ -14,12 +14,19 @@ public enum MachineUsageFile {
     /// Adds records and waits until the disk has them.
     ///
     /// - Returns: The file's length afterwards.
-    /// - Throws: `OutputError`; then some of them may be there.
+    /// - Throws: `OutputError`, and the file is as it was.
     @discardableResult
     public static func append(_ records: [MachineUsage], to path: String) throws(OutputError) -> Int {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw OutputError(path: path, reason: lastErrorText()) }
         defer { systemClose(descriptor) }
+        let length = lseek(descriptor, 0, SEEK_END)
+        /// Takes off what was written of a line: the next one would be joined to it.
+        func undo() -> OutputError {
+            let error = OutputError(path: path, reason: lastErrorText())
+            ftruncate(descriptor, length)
+            return error
+        }
         var text: [UInt8] = []
         for record in records {
             // Integers and texts alone, which cannot fail.
@@ -29,10 +36,10 @@ public enum MachineUsageFile {
         var done = 0
         while done < text.count {
             let count = text[done...].withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno != EINTR { throw OutputError(path: path, reason: lastErrorText()) }
+            if count < 0, errno != EINTR { throw undo() }
             done += max(0, count)
         }
-        guard fdatasync(descriptor) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+        guard fdatasync(descriptor) == 0 else { throw undo() }
         return Int(lseek(descriptor, 0, SEEK_END))
     }
 

@@ -79,15 +79,15 @@ public final class JournalAppender {
     private static func open(
         _ path: String, _ origin: String, _ policy: any ScalingPolicy, _ limits: GuardLimits, _ observer: Observer
     ) throws -> Opened {
-        // Its controller died after it was put aside and before the next one had its name.
-        if access(path, F_OK) != 0, let last = JournalSegments.last(before: path) {
+        var torn = try access(path, F_OK) == 0 ? cutTornLine(of: path) : 0
+        // Its controller died after it was put aside and before the next one had its first line.
+        if try !isBegun(path), let last = JournalSegments.last(before: path) {
             guard rename(last, path) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+            torn += try cutTornLine(of: path)
         }
         var origin = origin
         var putAside: String?
-        var torn = 0
-        if access(path, F_OK) == 0 {
-            torn = try cutTornLine(of: path)
+        if try isBegun(path) {
             if let (replay, lines) = replay(path), replay.header.policy == (try PolicyFile(policy)),
                 replay.header.limits == limits
             {
@@ -96,13 +96,11 @@ public final class JournalAppender {
                 journal.keepCheckpoint(of: loop)
                 return Opened(journal: journal, loop: loop, last: last, torn: torn)
             }
-            if try isBegun(path) {
-                let summary = try JournalVerification.verify(path: path)
-                let name = JournalSegments.nextName(before: path)
-                guard rename(path, name) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
-                putAside = name
-                origin = Self.origin(origin, after: name, hash: summary.hash)
-            }
+            let summary = try JournalVerification.verify(path: path)
+            let name = JournalSegments.nextName(before: path)
+            guard rename(path, name) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
+            putAside = name
+            origin = Self.origin(origin, after: name, hash: summary.hash)
         }
         let header = try JournalHeader(origin: origin, policy: policy, limits: limits)
         let folder = folderPart(of: path)
@@ -148,7 +146,7 @@ public final class JournalAppender {
 
     private static func day(of instant: Instant) -> Int64 { instant.nanoseconds / TimeSpan.hours(24).nanoseconds }
 
-    /// Puts the file aside when its day is over, and goes on in a new one.
+    /// Puts the file aside when its day is over, and goes on in a new one, unless that could not be read.
     ///
     /// - Parameter loop: As the last line left it.
     private func turnDay(at now: Instant, of loop: ControlLoop) {
@@ -165,6 +163,8 @@ public final class JournalAppender {
         let aside = JournalSegments.nextName(before: path)
         let header = try writer.header.followed(
             after: end, origin: Self.origin(writer.header.origin, after: aside, hash: end.hash))
+        // What very many pools remember is more than a reader takes in one line: their journal goes on as it is.
+        guard try header.line.utf8.count <= LineScanner.longestLine else { return }
         // It is whole before it has the name.
         let unnamed = path + ".next"
         unlink(unnamed)
@@ -246,11 +246,12 @@ public final class JournalAppender {
         return mark.starts(with: bytes)
     }
 
-    /// Whether anything is there: a controller may have died before it wrote the first line.
+    /// Whether a line is there: a controller may have died before it wrote the first.
     private static func isBegun(_ path: String) throws(OutputError) -> Bool {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw OutputError(path: path, reason: lastErrorText()) }
-        return status.st_size > 0
+        if stat(path, &status) == 0 { return status.st_size > 0 }
+        guard errno == ENOENT else { throw OutputError(path: path, reason: lastErrorText()) }
+        return false
     }
 
     private static func syncFolder(_ folder: String) throws(OutputError) {

@@ -4,6 +4,7 @@ import Simulation
 import Units
 
 extension LocalPool {
+    /// What a pool is told.
     public struct Configuration: Sendable {
         var pool: Terms
         /// Of one machine; `nil` when no price book knows it.
@@ -32,6 +33,17 @@ extension LocalPool {
             self.folder = folder
             self.command = command
         }
+    }
+
+    /// A replica's life as it was lived.
+    public struct PhaseChange: Hashable, Sendable {
+        public enum Change: Hashable, Sendable {
+            case started, ready, draining
+            case gone(TerminationReason)
+        }
+        public var time: Instant
+        public var replica: ReplicaID
+        public var change: Change
     }
 
     /// What a pool of processes must know of the scenario.

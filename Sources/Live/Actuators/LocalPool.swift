@@ -15,6 +15,8 @@ public actor LocalPool: PoolActuator {
     private let configuration: Configuration
     private let clock: LiveClock
     private let fence: PoolFence
+    /// Names this fleet to those that come after it.
+    private let fleet = String(UInt64.random(in: 0 ... .max), radix: 36)
     private var state: LocalPoolState
     /// Whether this controller has taken the pool over and has not lost it since.
     private var isHeld = false
@@ -26,24 +28,13 @@ public actor LocalPool: PoolActuator {
     /// Processes whose replica is gone and that have not ended yet.
     private var leaving: [(process: ChildProcess, socket: String, killAt: Instant)] = []
     private var outstanding: [ReplicaID: Int] = [:]
-    /// What machines were used for, as their charge periods ended since this controller started.
-    private var usage: [UsageRecord] = []
+    /// What machines were used for, as their charge periods ended; `nil` where nobody will ask: `usage.jsonl` has it.
+    private var usage: [UsageRecord]?
     private var areBooksOpen = true
     private var restart = RestartBackoff()
     private var problem: String?
     /// What replicas did, for who rehearses.
     public private(set) var log: [PhaseChange] = []
-
-    /// A replica's life as it was lived.
-    public struct PhaseChange: Hashable, Sendable {
-        public enum Change: Hashable, Sendable {
-            case started, ready, draining
-            case gone(TerminationReason)
-        }
-        public var time: Instant
-        public var replica: ReplicaID
-        public var change: Change
-    }
 
     public init(_ configuration: Configuration, clock: LiveClock) {
         self.configuration = configuration
@@ -71,27 +62,42 @@ public actor LocalPool: PoolActuator {
 
     private func takeOver(in epoch: Int) throws {
         AtomicOutput.removeUnfinished(in: configuration.folder)
-        if let found = try LocalPoolState.read(configuration.folder) {
+        let found = try LocalPoolState.read(configuration.folder)
+        if let found {
             guard found.epoch <= epoch else { throw ActuationError.fenced(epoch: found.epoch) }
-            state = found
-            (state.epoch, state.drainDeadline) = (epoch, configuration.pool.drainDeadline)
-            if configuration.isRetired { state.target = 0 }
-            let now = clock.now
-            replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
-            for replica in replicas { state.stand(replica.id, on: replica.machine) }
-            // What was written of the usage after the state was saved is charged again by what is there.
-            if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
-            state.usageBytes = MachineUsageFile.length(of: usagePath)
-            try save()
-            endUnknownWorkers()
+            takeIn(found)
         } else {
-            state.epoch = epoch
             state.target = configuration.pool.initialReplicas
-            state.usageBytes = MachineUsageFile.length(of: usagePath)
-            try save()
-            let now = clock.now
-            for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
         }
+        if configuration.isRetired { state.target = 0 }
+        state.drainDeadline = configuration.pool.drainDeadline
+        // Of a fleet that was killed the workers have ended; one that lost the lease and has it again still has its own.
+        let goesOn = found.map { $0.fleet == nil || $0.fleet == fleet } ?? false
+        if !goesOn { endEarlierLives(at: found?.seen) }
+        keep(state.exchangeMachines(of: &replicas, for: configuration, at: clock.now))
+        (state.epoch, state.fleet) = (epoch, configuration.lifeline == nil ? nil : fleet)
+        state.usageBytes = MachineUsageFile.length(of: usagePath)
+        try save()
+        endUnknownWorkers()
+        guard !goesOn else { return }
+        let now = clock.now
+        for _ in 0..<state.target { try startReplica(at: now, isWarm: configuration.startsWarm) }
+    }
+
+    private func takeIn(_ found: LocalPoolState) {
+        state = found
+        let now = clock.now
+        replicas = found.workers.map { LocalReplica($0, coldStart: configuration.pool.coldStart, at: now) }
+        for replica in replicas { state.stand(replica.id, on: replica.machine) }
+        // What was written of the usage after the state was saved is charged again by what is there.
+        if let bytes = state.usageBytes { MachineUsageFile.cut(usagePath, to: bytes) }
+    }
+
+    /// Ends the lives of workers whose fleet was killed: they ended with it, and not now.
+    ///
+    /// - Parameter seen: When it was last heard of.
+    private func endEarlierLives(at seen: Instant?) {
+        for replica in replicas { finish(replica.id, .lost, at: seen ?? replica.meteredAt) }
     }
 
     public func standDown() async { forget() }
@@ -142,18 +148,34 @@ public actor LocalPool: PoolActuator {
         if !isHeld, replicas.isEmpty, (try? await begin(epoch: heldEpoch)) == nil { return }
         let deadline = clock.now + limit
         let processes = Set(replicas.compactMap(\.process) + leaving.map(\.process))
-        for process in processes { process.signal(SIGTERM) }
+        guard asOurs({ for process in processes { process.signal(SIGTERM) } }) else { return }
         while clock.now < deadline, processes.contains(where: { $0.condition() == .running }) {
             try? await Task.sleep(for: .milliseconds(10))
         }
         for process in processes { process.signal(SIGKILL) }
         let sockets = replicas.map { socketPath(of: $0.id) } + leaving.map(\.socket)
-        let now = clock.now
-        for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
-        for socket in sockets { unlink(socket) }
-        // The next one begins anew.
-        unlink(LocalPoolState.path(configuration.folder))
-        unlink(fence.path)
+        _ = asOurs {
+            let now = clock.now
+            for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
+            for socket in sockets { unlink(socket) }
+            // The next one begins anew.
+            unlink(LocalPoolState.path(configuration.folder))
+            unlink(fence.path)
+        }
+    }
+
+    /// Does what ends the pool, unless another has taken it meanwhile.
+    ///
+    /// - Returns: Whether it was done.
+    private func asOurs(_ act: () -> Void) -> Bool {
+        do throws(ActuationError) {
+            try lead(act)
+        } catch {
+            if case .fenced = error { return false }
+            // Its folder may be gone, or its first workers could not all be started: they are ours all the same.
+            act()
+        }
+        return true
     }
 
     /// Whether nobody is left in it.
@@ -228,11 +250,15 @@ public actor LocalPool: PoolActuator {
     // MARK: - Money
 
     /// Closes the charge period of every machine and opens the next one.
+    ///
+    /// A little later than `now` where more is charged already: a tick closes the hour in which it began, and what it resized
+    /// was charged up to then. A period that held more time than it has would be in no bill.
     public func closePeriod(at now: Instant) {
         guard areBooksOpen else { return }
         try? lead {
-            for index in replicas.indices { meter(index, at: now) }
-            keep(state.machines.closePeriod(at: now))
+            let end = replicas.reduce(now) { max($0, $1.meteredAt) }
+            for index in replicas.indices { meter(index, at: end) }
+            keep(state.machines.closePeriod(at: end))
             // The next period begins with those that are there.
             state.stood = nil
             for replica in replicas { state.stand(replica.id, on: replica.machine) }
@@ -244,19 +270,19 @@ public actor LocalPool: PoolActuator {
     public func openBooks(at now: Instant) {
         for index in replicas.indices { replicas[index].beginMetering(at: now) }
         state.machines.open(at: now)
-        usage.removeAll()
+        usage = []
     }
 
     /// The end of the bill; the pool goes on for what is still in flight.
     public func closeBooks(at now: Instant) -> [UsageRecord] {
         closePeriod(at: now)
         areBooksOpen = false
-        return usage
+        return usage ?? []
     }
 
     private func keep(_ records: [UsageRecord]) {
-        guard !records.isEmpty else { return }
-        usage += records
+        guard !records.isEmpty || state.unwritten != nil else { return }
+        usage? += records
         do { try state.write(records, to: usagePath) } catch { problem = "\(error)" }
     }
 
@@ -304,6 +330,8 @@ public actor LocalPool: PoolActuator {
             id: id, machine: machine, lifecycle: ReplicaLifecycle(coldStart: coldStart, at: now),
             log: "\(configuration.folder)/\(id).log", at: now)
         state.stand(id, on: machine)
+        // An earlier fleet in this folder had one of this number: what that said is not true of this one.
+        for log in [replica.log, replica.log + ".err"] { unlink(log) }
         // Written down before it exists, so that no worker is ever unknown.
         replicas.append(replica)
         try save()
@@ -328,7 +356,7 @@ public actor LocalPool: PoolActuator {
         let conditions = replicas.map { (id: $0.id, condition: $0.process?.condition() ?? .ended(status: nil)) }
         let isQuiet =
             conditions.allSatisfy { $0.condition == .running } && leaving.isEmpty && level == state.target
-            && !replicas.contains { $0.isStarting || $0.isOverdue(at: now) }
+            && !replicas.contains { $0.isStarting || $0.isOverdue(at: now) } && !isUnseen(at: now)
         guard isHeld, !isQuiet else { return }
         try? lead { tend(conditions, at: now) }
     }
@@ -364,9 +392,14 @@ public actor LocalPool: PoolActuator {
         // More than the target: its controller died between an order and carrying it out.
         if level > state.target || (level < state.target && restart.isOver(at: now)) {
             resize(at: now)
-        } else if hasChanged {
+        } else if hasChanged || isUnseen(at: now) {
             try? save()
         }
+    }
+
+    /// Whether it is time to say that this fleet is there: what is killed with it is billed until it last did.
+    private func isUnseen(at now: Instant) -> Bool {
+        configuration.lifeline != nil && state.seen.map { now - $0 >= .minutes(1) } ?? true
     }
 
     /// Reads what a starting worker has printed.
@@ -443,6 +476,7 @@ public actor LocalPool: PoolActuator {
     // MARK: - What outlives the controller
 
     private func save() throws(OutputError) {
+        state.seen = clock.now
         state.workers = replicas.map(LocalPoolState.Worker.init)
         // Integers and texts alone, which cannot fail.
         guard let text = try? JSONEncoder().encode(state) else { return }

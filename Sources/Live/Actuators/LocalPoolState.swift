@@ -44,6 +44,12 @@ struct LocalPoolState: Codable {
     /// By machine: replicas that stood on it in the charge period under way. A state of an earlier version has none.
     var stood: [String: [ReplicaID]]?
     var workers: [Worker] = []
+    /// Names the fleet that the workers end with; `nil` where they go on for the next controller.
+    var fleet: String?
+    /// When this was saved; `nil` in a state of an earlier version.
+    var seen: Instant?
+    /// Usage that could not be written yet, on a full disk for one; `nil` for none.
+    var unwritten: [MachineUsage]?
     /// Of `usage.jsonl`: what follows was written and not saved here, and is not true. `nil` where that is not known.
     var usageBytes: Int?
 
@@ -85,29 +91,57 @@ extension LocalPoolState {
         if stood![name]?.contains(replica) != true { stood![name, default: []].append(replica) }
     }
 
-    /// Charges a replica's time up to now to its machine.
+    /// Charges a replica's time up to now to its machine; nothing where it was charged further already.
     mutating func meter(_ replica: inout LocalReplica, at now: Instant) {
-        let span = max(.zero, now - replica.meteredAt)
+        let span = now - replica.meteredAt
+        guard span > .zero else { return }
         let steps = min(span, replica.busy - replica.meteredBusy)
         (replica.meteredAt, replica.meteredBusy) = (now, replica.busy)
         machines.machines[replica.machine]!.tally.charge(span, steps: steps, in: replica.lifecycle.phase)
     }
 
+    /// Gives back machines of a kind that the scenario had before, and has their replicas stand on those that it has now.
+    ///
+    /// - Returns: What the earlier ones did.
+    mutating func exchangeMachines(
+        of replicas: inout [LocalReplica], for configuration: LocalPool.Configuration, at now: Instant
+    ) -> [UsageRecord] {
+        let (old, pool) = (machines, configuration.pool)
+        let next = old.followed(
+            by: pool.offering, slots: pool.replicasPerInstance, tenantCount: configuration.tenantCount)
+        guard (old.offering, old.slots, old.tenantCount) != (next.offering, next.slots, next.tenantCount) else {
+            return []
+        }
+        for index in replicas.indices { meter(&replicas[index], at: now) }
+        let records = replicas.compactMap { machines.leave($0.machine, at: now) }
+        machines = next
+        // Who is there already has a machine before those whose machine is still to come.
+        let starts = replicas.map { max(now, $0.handedOver ?? now) }
+        for index in replicas.indices.sorted(by: { (starts[$0], $0) < (starts[$1], $1) }) {
+            replicas[index].machine = machines.place(handedOver: starts[index])
+            stand(replicas[index].id, on: replicas[index].machine)
+        }
+        return records
+    }
+
     /// Writes down what machines were used for, and which replicas stood on them.
     ///
-    /// - Throws: `OutputError`; the records are lost then.
+    /// - Parameter records: Added to those that could not be written before.
+    /// - Throws: `OutputError`; then they wait for the next time, for a bill takes no usage with gaps.
     mutating func write(_ records: [UsageRecord], to path: String) throws(OutputError) {
-        defer { for record in records where record.terminated { stood?[record.instance] = nil } }
-        let machines = records.map { MachineUsage($0, replicas: stood?[$0.instance]) }
+        let machines = (unwritten ?? []) + records.map { MachineUsage($0, replicas: stood?[$0.instance]) }
+        for record in records where record.terminated { stood?[record.instance] = nil }
+        unwritten = machines
         usageBytes = try MachineUsageFile.append(machines, to: path)
+        unwritten = nil
     }
 }
 
 /// A pool's state file that cannot be understood.
-struct LocalPoolStateError: Error, CustomStringConvertible {
+public struct LocalPoolStateError: Error, CustomStringConvertible {
     var path: String
 
-    var description: String {
+    public var description: String {
         "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
     }
 }

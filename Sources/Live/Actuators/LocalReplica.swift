@@ -8,7 +8,7 @@ import Units
 struct LocalReplica {
     let id: ReplicaID
     /// Its machine's position.
-    let machine: Int
+    var machine: Int
     var lifecycle: ReplicaLifecycle
     /// `nil` until it is started.
     var process: ChildProcess?
@@ -62,6 +62,11 @@ struct LocalReplica {
 
     var isStarting: Bool {
         if case .starting = lifecycle.phase { true } else { false }
+    }
+
+    /// When its machine is handed over; `nil` where it is.
+    var handedOver: Instant? {
+        if case .starting(.provision, _) = lifecycle.phase { lifecycle.nextTimer } else { nil }
     }
 
     var isInLastStage: Bool {

@@ -28,6 +28,7 @@ public actor Controller {
     private var knowsCaps = false
     private var isFirstTick = true
     private var isPaused = false
+    private let pauseFile: PauseFile
     /// Why leadership was lost, until that has been told.
     private var lossReason: String?
     private let started: Instant
@@ -79,6 +80,7 @@ public actor Controller {
             configuration.pools.map(\.id), rules: configuration.abuse, limits: configuration.alarms,
             ceiling: configuration.limits.spendingCeiling, stepTimes: configuration.stepTimes)
         tenants = TenantFile(folder: configuration.folder)
+        pauseFile = PauseFile(folder: configuration.folder)
         started = clock.now
         known = Array(repeating: nil, count: actuators.count)
         acknowledged = Array(repeating: nil, count: actuators.count)
@@ -147,6 +149,7 @@ public actor Controller {
         (journal, loop, isFirstTick, lastTick) = (opened.journal, opened.loop, opened.last != nil, opened.last)
         knowsCaps = false
         recallTenants()
+        recallPause()
         if opened.torn > 0 { note("the journal's last line was cut short (\(opened.torn) bytes): nobody acted on it") }
         if let name = opened.putAside { note("the policy or its limits changed: the journal so far is \(name)") }
         for actuator in actuators { try await actuator.begin(epoch: epoch) }
@@ -263,9 +266,10 @@ public actor Controller {
                 scrape = next(after: scrape, every: control.scrape)
             }
             if tick <= due {
-                let now = onGrid(tick)
-                await self.tick(at: now, in: epoch)
-                if let last = lastTick, last.nanoseconds / hour != (last - control.tick).nanoseconds / hour {
+                let before = lastTick
+                await self.tick(at: onGrid(tick), in: epoch)
+                // Not by the clock: where ticks fail or are late, an hour is still closed once.
+                if let before, let last = lastTick, last.nanoseconds / hour != before.nanoseconds / hour {
                     for actuator in actuators { await actuator.closePeriod(at: last) }
                 }
                 tick = next(after: tick, every: control.tick)
@@ -330,8 +334,13 @@ public actor Controller {
     }
 
     private func tick(at now: Instant, in epoch: Int) async {
-        // What is lost and started again in one moment must not stop the journal's time.
-        guard lastTick.map({ now > $0 }) ?? true else { return }
+        if let lastTick, now <= lastTick {
+            // What is lost and started again in one moment must not stop the journal's time.
+            guard lastTick - now > configuration.control.tick else { return }
+            return note(
+                "nothing is decided before \(lastTick), the journal's last tick: this machine's clock is behind it. If the "
+                    + "clock was wrong then, move journal.jsonl away and start again")
+        }
         for pool in actuators.indices {
             await route(pool, in: epoch, isFresh: true)
             if let status = known[pool] {
@@ -441,9 +450,21 @@ public actor Controller {
 
     // MARK: - Operators
 
-    /// Decides and journals, and does nothing, until `resume`.
-    public func pause() { isPaused = true }
-    public func resume() { isPaused = false }
+    /// Decides and journals, and does nothing, until `resume`, in whichever process it leads then.
+    public func pause() {
+        isPaused = true
+        do { try pauseFile.keep() } catch { note("the pause would end with this process: \(error)") }
+    }
+
+    public func resume() {
+        isPaused = false
+        do { try pauseFile.lift() } catch { note("the next controller would be paused: \(error)") }
+    }
+
+    private func recallPause() {
+        isPaused = pauseFile.isThere
+        if isPaused { note("an operator has paused the controller before: nothing is done until 'resume'") }
+    }
 
     /// Has one replica finish and go; another takes its place.
     public func drain(_ replica: ReplicaID, of pool: PoolID) async throws(ActuationError) {
@@ -484,8 +505,10 @@ public actor Controller {
 
     /// The journal's line of a decision, by its number; `nil` when it has none.
     ///
+    /// A day's journal is read for it, and no tick waits for that.
+    ///
     /// - Throws: `InputError` when the journal cannot be read.
-    public func decision(_ sequence: Int) throws -> String? {
+    public nonisolated func decision(_ sequence: Int) throws -> String? {
         try JournalLookup.line(of: sequence, in: "\(configuration.folder)/journal.jsonl")
     }
 

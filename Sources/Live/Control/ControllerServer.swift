@@ -80,7 +80,7 @@ private struct ControllerResponder: HTTPResponder {
         switch (words.count, words.first) {
         case (3, "v1") where words[1] == "decisions":
             try require(.get, request, .viewer)
-            guard let number = Int(words[2]), let record = try await controller.decision(number) else {
+            guard let number = Int(words[2]), let record = try controller.decision(number) else {
                 throw notFound("there is no decision '\(words[2].prefix(40))' in the journal")
             }
             return text(record, "application/json")

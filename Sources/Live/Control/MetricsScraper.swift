@@ -56,9 +56,15 @@ struct MetricsScraper: Sendable {
             let page = try MetricsPage(Array(answer.body.utf8))
             return .sample(
                 try ReplicaSample(page, pool: pool, replica: endpoint.id, time: round),
-                busy: page.sum("tidegate:step_seconds_total").map { TimeSpan.estimate(seconds: $0) })
+                busy: Self.busy(page))
         } catch {
             return failure("\(error)")
         }
+    }
+
+    /// How long an engine has computed; `nil` where its page does not tell, or tells what no engine can have.
+    private static func busy(_ page: MetricsPage) -> TimeSpan? {
+        guard let seconds = page.sum("tidegate:step_seconds_total"), (0...1e9).contains(seconds) else { return nil }
+        return .estimate(seconds: seconds)
     }
 }

@@ -5,7 +5,8 @@ import Units
 
 /// Everything that a calibration from outside measures, phase by phase.
 ///
-///     let measured = try await EndpointMeasurement(meter, inquiry: inquiry, design: design, engine: engine).run { … }
+///     var measurement = EndpointMeasurement(meter, inquiry: inquiry, design: design, facts: facts, findsSequences: false)
+///     let measured = try await measurement.run { … }
 ///
 /// Requests alone, requests together, prompts among decoding sequences, then three loads: two to fit, of which one is more
 /// than the server can carry, and one to judge by. The loads' rates come from a first fit of what was measured before.

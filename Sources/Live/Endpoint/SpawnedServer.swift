@@ -44,11 +44,15 @@ public final class SpawnedServer: Sendable {
 
     /// Waits until the server is ready.
     ///
-    /// - Throws: `LoadError` when the process ends or the time passes first.
-    public func stages(_ inquiry: EndpointInquiry, within limit: TimeSpan) async throws -> Stages {
+    /// - Parameter goesOn: Asked again and again; `false` ends the wait.
+    /// - Throws: `LoadError` when the process ends or the time passes first, `CancellationError` when it shall not go on.
+    public func stages(
+        _ inquiry: EndpointInquiry, within limit: TimeSpan, while goesOn: () -> Bool = { true }
+    ) async throws -> Stages {
         let start = MonotonicTime.now
         var answered: Instant?
         while MonotonicTime.now - start < limit {
+            guard goesOn() else { throw CancellationError() }
             var status: Int32 = 0
             if waitpid(child, &status, WNOHANG) == child {
                 throw LoadError("--spawn '\(command)': error: it ended before it served; see what it says above")

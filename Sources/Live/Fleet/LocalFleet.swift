@@ -56,11 +56,14 @@ public struct LocalFleet: Sendable {
 
         /// Waits until every pool has its first replicas and the gateway routes to them.
         ///
-        /// - Throws: A `FleetError` when that takes longer than `limit`, with what stands in the way.
-        public func ready(within limit: TimeSpan) async throws {
+        /// - Parameter goesOn: Asked again and again; `false` ends the wait.
+        /// - Throws: A `FleetError` when that takes longer than `limit`, with what stands in the way; a `CancellationError`
+        ///   when it shall not go on.
+        public func ready(within limit: TimeSpan, while goesOn: @Sendable () -> Bool = { true }) async throws {
             let deadline = clock.now + limit
             while await !controller.isReady {
                 try Task.checkCancellation()
+                guard goesOn() else { throw CancellationError() }
                 guard clock.now < deadline else {
                     let status = await controller.status
                     let problems = status.problems.map(\.text) + status.pools.flatMap(\.problems)

@@ -109,8 +109,8 @@ private final class PieceHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            let seconds = head.headers.first(name: "Retry-After").flatMap { Int64($0) }
-            continuation.yield(.head(status: Int(head.status.code), retryAfter: seconds.map { .seconds(min($0, 60)) }))
+            let seconds = head.headers.first(name: "Retry-After").flatMap { Int64($0) }.map { min(max($0, 0), 60) }
+            continuation.yield(.head(status: Int(head.status.code), retryAfter: seconds.map { .seconds($0) }))
         case .body(let bytes): continuation.yield(.body(bytes))
         case .end: continuation.finish()
         }

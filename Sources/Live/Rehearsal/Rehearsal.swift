@@ -122,15 +122,18 @@ public struct Rehearsal: Sendable {
 
     /// Whether the simulated controller made the same resizes of each pool in the same order, each within one tick.
     public var isControlEqual: Bool {
-        let pools = Set((live.resizes + simulated.resizes).map(\.pool))
-        return pools.allSatisfy { pool in
-            let (live, simulated) = (
-                live.resizes.filter { $0.pool == pool }, simulated.resizes.filter { $0.pool == pool }
-            )
-            return live.count == simulated.count
+        resizes.allSatisfy { live, simulated in
+            live.count == simulated.count
                 && zip(live, simulated).allSatisfy { a, b in
                     a.to == b.to && TimeSpan(nanoseconds: abs((a.after - b.after).nanoseconds)) <= tick
                 }
+        }
+    }
+
+    /// The resizes of both worlds, pool by pool in order of their names.
+    var resizes: [(live: [RehearsalResize], simulated: [RehearsalResize])] {
+        Set((live.resizes + simulated.resizes).map(\.pool)).sorted { $0.name < $1.name }.map { pool in
+            (live.resizes.filter { $0.pool == pool }, simulated.resizes.filter { $0.pool == pool })
         }
     }
 }

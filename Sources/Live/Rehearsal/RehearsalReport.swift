@@ -93,11 +93,11 @@ public enum RehearsalText {
                     percent(plant.difference) + (plant.isWithin ? "" : " ✘")))
         }
         lines += ["", "resizes, live then simulated:"]
-        let count = max(rehearsal.live.resizes.count, rehearsal.simulated.resizes.count)
-        if count == 0 { lines.append("  none") }
-        for index in 0..<count {
-            lines.append(
-                "  " + pad(resize(rehearsal.live.resizes, index), 34) + resize(rehearsal.simulated.resizes, index))
+        if rehearsal.resizes.isEmpty { lines.append("  none") }
+        for (live, simulated) in rehearsal.resizes {
+            for index in 0..<max(live.count, simulated.count) {
+                lines.append("  " + pad(resize(live, index), 34) + resize(simulated, index))
+            }
         }
         if let slowest = rehearsal.live.coldStarts.max(), let fastest = rehearsal.live.coldStarts.min() {
             lines.append(

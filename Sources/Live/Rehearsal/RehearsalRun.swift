@@ -15,6 +15,8 @@ public struct RehearsalRun: Sendable {
     public var meanTolerance = Rehearsal.meanTolerance
     /// Where a row for each request goes; `nil` for nowhere.
     public var requestsPath: String?
+    /// Asked while workers start; `false` stops the rehearsal.
+    public var goesOn: @Sendable () -> Bool = { true }
 
     public init(scenario: Scenario, policy: PolicyChoice, options: LocalFleet.Options) {
         self.scenario = scenario
@@ -46,7 +48,7 @@ public struct RehearsalRun: Sendable {
         _ running: LocalFleet.Running, loadOn group: MultiThreadedEventLoopGroup,
         onProgress: @escaping @Sendable (LoadRun.Progress) -> Bool
     ) async throws -> RehearsalSide {
-        try await running.ready(within: .seconds(120))
+        try await running.ready(within: .seconds(120), while: goesOn)
         let traffic = try LoadTraffic(scenario)
         let limits = LoadLimits(
             connections: max(1, DescriptorLimit.raise() - DescriptorLimit.reserve),

@@ -88,16 +88,24 @@ public final class SpanExporter: Sendable {
         }
     }
 
-    /// Exports what is left, for two seconds at most.
+    /// Exports what is left, for little more than two seconds at most.
     func close() async {
         state.withLock { $0.isClosing = true }
         guard let task = task.withLock({ $0 }) else { return }
+        // A call that a collector does not answer hears of no cancellation: it is left behind.
+        let (ended, end) = AsyncStream<Void>.makeStream()
+        let exporting = Task {
+            await task.value
+            end.finish()
+        }
         let limit = Task {
             try? await Task.sleep(for: .seconds(2))
             task.cancel()
+            try? await Task.sleep(for: .milliseconds(200))
+            end.finish()
         }
-        await task.value
-        limit.cancel()
+        for await _ in ended {}
+        for task in [exporting, limit] { task.cancel() }
     }
 
     private func exportAll() async {

@@ -364,6 +364,26 @@ struct FleetProcessTests {
         #expect(rows.filter { $0.outcome == .completed && $0.outputTokens == 90 }.count == 40)
     }
 
+    @Test("Why a fleet cannot start is its exit code", .timeLimit(.minutes(1)))
+    func cannotStart() async throws {
+        let scenario = try SmallScenario()
+        defer { scenario.end() }
+        func up(port: Int, state: String) throws -> Int32 {
+            let fleet = try scenario.start(
+                "up", "scenario.yaml", "--port", "\(port)", "--status-port", "0", "--state", state, "--json")
+            _ = fleet.end()
+            return fleet.process.terminationStatus
+        }
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        #expect(try up(port: listener.localAddress!.port!, state: "taken") == 69)
+        try await listener.close()
+        let state = "\(scenario.folder)/damaged"
+        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+        try "a shopping list\n".write(toFile: "\(state)/journal.jsonl", atomically: true, encoding: .utf8)
+        #expect(try up(port: 0, state: "damaged") == 65)
+    }
+
     @Test("Workers of a fleet in one process end with it, though it is killed", .timeLimit(.minutes(1)))
     func endsWithStarter() async throws {
         let scenario = try SmallScenario()

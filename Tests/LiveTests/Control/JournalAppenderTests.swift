@@ -190,6 +190,15 @@ struct JournalAppenderTests {
         #expect(ticks == [4, 2, 2])
         for number in 1...8 { #expect(try JournalLookup.line(of: number, in: path) != nil, "\(number)") }
         #expect(try JournalLookup.line(of: 9, in: path) == nil)
+        // What the file holds besides is not read for a tick that was before it.
+        let line = try #require(try JournalLookup.line(of: 2, in: path))
+        let second = try String(contentsOfFile: files[1], encoding: .utf8)
+        let header = second[...second.firstIndex(of: "\n")!]
+        try (header + String(repeating: "x", count: 2 * LineScanner.longestLine)).write(
+            toFile: files[1], atomically: true, encoding: .utf8)
+        #expect(try JournalLookup.line(of: 2, in: path) == line && line.contains("\"sequence\":2,"))
+        #expect(throws: InputError.self) { try JournalLookup.line(of: 5, in: path) }
+        try second.write(toFile: files[1], atomically: true, encoding: .utf8)
         // Old ones may be taken away, and their numbers are not used again.
         try FileManager.default.removeItem(atPath: files[0])
         try tick(&again, at: 259_200)
@@ -197,6 +206,28 @@ struct JournalAppenderTests {
             JournalSegments.files(in: folder).map { URL(filePath: $0).lastPathComponent }
                 == ["journal.2.jsonl", "journal.3.jsonl", "journal.jsonl"])
         try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
+    }
+
+    /// One that remembers more than a line may hold.
+    private struct Bulky: ScalingPolicy {
+        struct Parameters: Codable, Sendable, Hashable {}
+        struct Memory: Codable, Sendable { var text = String(repeating: "x", count: LineScanner.longestLine) }
+        static let name = "bulky"
+        let parameters = Parameters()
+        let memory = Memory()
+        init(parameters: Parameters, memory: Memory?) {}
+        func decide(_ observation: FleetObservation) -> ScalingDecision { ScalingDecision(.hold(.fixed)) }
+    }
+
+    @Test("A journal whose next one could not be read goes on as it is")
+    func bulkyDays() throws {
+        var opened = try open(Bulky(parameters: .init(), memory: nil), isDaily: true)
+        try threeDays(&opened)
+        #expect(JournalSegments.files(in: folder) == [path])
+        let scanner = try LineScanner(path: path, name: path)
+        var lines = 0
+        while try scanner.next() != nil { lines += 1 }
+        #expect(lines == 8)
     }
 
     @Test(
@@ -241,6 +272,22 @@ struct JournalAppenderTests {
         try tick(&again, at: 86_400, restarted: true)
         #expect(JournalSegments.files(in: folder).count == 2)
         try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { _, _ in }
+    }
+
+    @Test("Another policy's journal names the one before, though a start died over its first line", arguments: [0, 40])
+    func anotherPolicyAgain(bytes: Int) throws {
+        var first = try open()
+        try tick(&first, at: 10)
+        let other = StaticPolicy(parameters: .init(replicas: 5))
+        _ = try open(other)
+        let whole = try String(contentsOfFile: path, encoding: .utf8)
+        try String(whole.prefix(bytes)).write(toFile: path, atomically: false, encoding: .utf8)
+        var second = try open(other)
+        #expect(second.torn == bytes && second.putAside != nil)
+        try tick(&second, at: 20, restarted: true)
+        var ticks: [Int] = []
+        try JournalVerification.verify(segments: JournalSegments.files(in: folder)) { ticks.append($1.ticks) }
+        #expect(ticks == [1, 1])
     }
 
     @Test("Another policy begins another journal, which names the one before")

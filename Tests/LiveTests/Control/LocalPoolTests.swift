@@ -13,7 +13,8 @@ import Testing
 private struct WaitingPool {
     /// Of all pools.
     let root = FileManager.default.temporaryDirectory.appending(path: "tidegate-pools-\(UUID())").path
-    var folder: String { "\(root)/chat" }
+    var name = "chat"
+    var folder: String { "\(root)/\(name)" }
     /// What a worker is.
     var command = [
         "/bin/sh", "-c",
@@ -33,19 +34,21 @@ private struct WaitingPool {
     }
 
     /// What one controller knows of the pool.
-    func controller() -> LocalPool {
+    ///
+    /// - Parameter lifeline: That of a fleet, whose workers end with it.
+    func controller(lifeline: Lifeline? = nil, instance: String = "this-machine") -> LocalPool {
         let profile = TestProfiles.flat(step: 1e6)
         let pool = PoolConfiguration(
             id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
             offering: Offering(
-                provider: "local", instanceType: "this-machine", zone: "here", capacityType: .onDemand),
+                provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
             replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
             bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
             maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
-        return LocalPool(
-            LocalPool.Configuration(
-                pool: pool, price: nil, tenantCount: 1, folder: folder,
-                command: { [command] _, _ in command }), clock: LiveClock())
+        var configuration = LocalPool.Configuration(
+            pool: pool, price: nil, tenantCount: 1, folder: folder, command: { [command] _, _ in command })
+        configuration.lifeline = lifeline
+        return LocalPool(configuration, clock: LiveClock())
     }
 
     /// Sockets in the pool's folder.
@@ -74,6 +77,9 @@ struct LocalPoolTests {
     private func order(_ replicas: Int, generation: Int) -> AppliedTarget {
         AppliedTarget(pool: PoolID("chat"), replicas: replicas, generation: generation, reason: "")
     }
+
+    /// As a controller does: on the pool itself the protocol's default would be called.
+    private static func close(_ pool: any PoolActuator, at now: Instant) async { await pool.closePeriod(at: now) }
 
     @Test("A controller that has lost the pool without knowing does nothing more to it", .timeLimit(.minutes(1)))
     func fenced() async throws {
@@ -118,6 +124,40 @@ struct LocalPoolTests {
         await second.standDown()
         await second.stopAll(within: .seconds(5))
         #expect(pool.running.isEmpty)
+    }
+
+    @Test("Workers whose fleet was killed are billed until it was last heard of", .timeLimit(.minutes(1)))
+    func killedFleet() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let first = pool.controller(lifeline: try Lifeline())
+        try await first.begin(epoch: 1)
+        try await first.apply(order(3, generation: 4), epoch: 1, at: .epoch)
+        #expect(pool.running == ["r0", "r1", "r2"])
+        let seen = LiveClock().now
+        // A fleet that has lost the lease and has it again keeps its workers.
+        await first.standDown()
+        try await first.begin(epoch: 2)
+        #expect(pool.running == ["r0", "r1", "r2"])
+
+        try await Task.sleep(for: .milliseconds(500))
+        let second = pool.controller(lifeline: try Lifeline())
+        try await second.begin(epoch: 3)
+        try await until("only new ones run") { pool.running == ["r3", "r4", "r5"] }
+        let status = try await second.status(at: .epoch).pool
+        #expect(status.target == 3 && status.appliedGeneration == 4)
+        let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
+        #expect(records.count == 3)
+        for record in records {
+            #expect(record.terminated && record.end < seen + .milliseconds(300), "\(record.end), \(seen)")
+        }
+        await second.stopAll(within: .seconds(5))
+        // The first is behind the times: it ends nobody.
+        let third = pool.controller(lifeline: try Lifeline())
+        try await third.begin(epoch: 4)
+        await first.stopAll(within: .seconds(1))
+        await second.stopAll(within: .seconds(1))
+        #expect(pool.running == ["r0", "r1"] && FileManager.default.fileExists(atPath: "\(pool.folder)/workers.json"))
     }
 
     @Test("What a controller ordered and did not live to do, the next one does", .timeLimit(.minutes(1)))
@@ -209,7 +249,7 @@ struct LocalPoolTests {
     @Test("Where a path is too long for sockets, workers have none", .timeLimit(.minutes(1)), arguments: [0, 50])
     func longPath(more: Int) async throws {
         var pool = WaitingPool()
-        pool.folder += String(repeating: "x", count: more)
+        pool.name += String(repeating: "x", count: more)
         defer { pool.end() }
         let controller = pool.controller()
         try await controller.begin(epoch: 1)
@@ -219,6 +259,100 @@ struct LocalPoolTests {
             return said.split(separator: "\n").count == 3
         }
         #expect(said.contains("--socket") == (more == 0))
+    }
+
+    @Test(
+        "A charge period holds no more time than it has, though its tick resized the pool later than it began",
+        .timeLimit(.minutes(1)))
+    func closesPeriods() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (local, clock) = (pool.controller(), LiveClock())
+        try await local.begin(epoch: 1)
+        let tending = Task { await local.run() }
+        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await Task.sleep(for: .milliseconds(20))
+        let tick = clock.now
+        try await Task.sleep(for: .milliseconds(20))
+        try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
+        for _ in 0..<2 { await Self.close(local, at: tick) }
+        try await Task.sleep(for: .milliseconds(20))
+        tending.cancel()
+        await tending.value
+        await local.stopAll(within: .seconds(5))
+
+        let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
+        #expect(records.count == 4)
+        for record in records {
+            let used = record.busy + record.idle + record.starting + record.draining
+            #expect(record.start < record.end && used <= record.end - record.start, "\(record)")
+        }
+        for lives in Dictionary(grouping: records, by: \.instance).values {
+            #expect(zip(lives, lives.dropFirst()).allSatisfy { $0.end == $1.start })
+            #expect(lives.map(\.terminated) == [false, true])
+        }
+    }
+
+    @Test("What a worker of an earlier fleet has printed is not its namesake's", .timeLimit(.minutes(1)))
+    func earlierLogs() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        try FileManager.default.createDirectory(atPath: pool.folder, withIntermediateDirectories: true)
+        let words = #"{"event":"listening","url":"http://127.0.0.1:9"}"# + "\n" + #"{"event":"ready"}"# + "\n"
+        try words.write(toFile: "\(pool.folder)/r0.log", atomically: true, encoding: .utf8)
+        let local = pool.controller()
+        try await local.begin(epoch: 1)
+        let tending = Task { await local.run() }
+        defer { tending.cancel() }
+        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        let urls = try await local.status(at: .epoch).endpoints.map(\.url)
+        #expect(urls == ["http://127.0.0.1:1", "http://127.0.0.1:1"])
+    }
+
+    @Test("Machines of a kind that the scenario no longer has are given back", .timeLimit(.minutes(1)))
+    func otherMachines() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        try await pool.controller().begin(epoch: 1)
+        try await Task.sleep(for: .milliseconds(20))
+        let next = pool.controller(instance: "another-machine")
+        try await next.begin(epoch: 2)
+        #expect(pool.running == ["r0", "r1"])
+        try await Task.sleep(for: .milliseconds(20))
+        await next.stopAll(within: .seconds(5))
+        let usage = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl")
+        let kinds = Dictionary(grouping: usage) { $0.record.offering.instanceType }.mapValues { machines in
+            machines.map(\.record.instance).sorted()
+        }
+        #expect(kinds == ["this-machine": ["chat-i0", "chat-i1"], "another-machine": ["chat-i2", "chat-i3"]])
+        #expect(usage.allSatisfy { $0.record.terminated && $0.replicas?.count == 1 })
+        let ends = usage.filter { $0.record.offering.instanceType == "this-machine" }.map(\.record.end)
+        let starts = usage.filter { $0.record.offering.instanceType != "this-machine" }.map(\.record.launched)
+        #expect(Set(ends + starts).count == 1)
+    }
+
+    @Test("Usage that could not be written is written with the next", .timeLimit(.minutes(1)))
+    func usageLater() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (local, clock) = (pool.controller(), LiveClock())
+        try await local.begin(epoch: 1)
+        let usage = "\(pool.folder)/usage.jsonl"
+        try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
+        try await Task.sleep(for: .milliseconds(5))
+        await Self.close(local, at: clock.now)
+        #expect(try await local.status(at: clock.now).problems.first?.contains("usage.jsonl") == true)
+        try FileManager.default.removeItem(atPath: usage)
+        // The next controller knows of it too.
+        await local.standDown()
+        let next = pool.controller()
+        try await next.begin(epoch: 2)
+        try await Task.sleep(for: .milliseconds(5))
+        await Self.close(next, at: clock.now)
+        await next.stopAll(within: .seconds(5))
+        let records = try MachineUsageFile.read(path: usage)
+        #expect(records.map(\.record.terminated) == [false, false, false, false, true, true])
+        #expect(records.allSatisfy { $0.replicas?.count == 1 })
     }
 
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))

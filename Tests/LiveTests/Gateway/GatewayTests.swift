@@ -555,6 +555,10 @@ struct GatewayTests {
                 try await gateway.put(cap, #"{"tokens_per_minute":60,"reason":"40 times its usual"}"#, headers: steer)
                     .status == 200)
             #expect(try await gateway.put(cap, #"{"tokens_per_minute":60}"#, headers: steer).status == 400)
+            for rate in ["0", "9223372036854775807"] {
+                let body = #"{"tokens_per_minute":\#(rate),"reason":"a slip"}"#
+                #expect(try await gateway.put(cap, body, headers: steer).status == 400)
+            }
             let refused = try await gateway.complete(#"{"model":"flat-model","prompt":[1],"max_tokens":60}"#)
             #expect(refused.status == 429)
             #expect(!gateway.lines.text.contains("steer"))

@@ -169,7 +169,8 @@ struct EventTests {
         arguments: [
             "", "[]", "{", #"{"choices":[{]}"#, #"{"a":1} x"#, #"{"a" 1}"#, #"{"a":"b"#, #"{"a":1,}"#,
             #"{"usage":{"prompt_tokens":-1}}"#,
-            #"{"usage":{"prompt_tokens":1.5}}"#, #"{"usage":{"prompt_tokens":99999999999999999999}}"#,
+            #"{"usage":{"prompt_tokens":1.5}}"#, #"{"usage":{"prompt_tokens":1000000000}}"#,
+            #"{"usage":{"prompt_tokens":99999999999999999999}}"#,
             String(repeating: #"{"a":"#, count: 100) + "1" + String(repeating: "}", count: 100),
         ])
     func malformed(text: String) { #expect(event(text) == nil) }

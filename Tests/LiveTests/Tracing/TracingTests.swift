@@ -201,6 +201,20 @@ struct TracingTests {
         #expect(exporter.counts == .init(exported: 0, dropped: 20_000))
     }
 
+    @Test("A collector that does not answer does not hold up the end either", .timeLimit(.minutes(1)))
+    func collectorSilent() async throws {
+        let collector = try await OddServer { _ in [] }
+        let exporter = SpanExporter(to: try collector.target, service: "test", version: "0")
+        exporter.add(
+            Span(name: "a", kind: .internal, context: TraceContext(isSampled: true), start: .epoch, end: .epoch))
+        exporter.start()
+        try await until("it was asked") { !collector.requests.isEmpty }
+        let start = MonotonicTime.now
+        await exporter.close()
+        #expect(MonotonicTime.now - start < .seconds(4))
+        try await collector.stop()
+    }
+
     @Test(
         "A trace goes on with a span of its own; what is none is no trace",
         arguments: [

@@ -172,9 +172,9 @@ struct AdminResponder: HTTPResponder {
 
     private func setCap(of tenant: String, _ fields: RequestFields) throws -> Response {
         let limit = try fields.integer("tokens_per_minute")
-        guard (limit ?? 1) >= 1 else {
+        guard (1...1_000_000_000_000).contains(limit ?? 1) else {
             throw APIError.invalid(
-                "'tokens_per_minute' is below 1; null takes the cap away", param: "tokens_per_minute")
+                "'tokens_per_minute' is not 1 to 10^12; null takes the cap away", param: "tokens_per_minute")
         }
         guard let reason = try fields.string("reason"), !reason.isEmpty, reason.utf8.count <= 500 else {
             throw APIError.invalid("'reason' is missing, or longer than 500 bytes", param: "reason")

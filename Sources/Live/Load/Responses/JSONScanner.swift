@@ -68,11 +68,12 @@ struct JSONScanner {
         return true
     }
 
-    /// Reads a count of tokens into `value`; anything but a whole number from 0 is no count.
+    /// Reads a count of tokens into `value`; anything but a whole number from 0 is no count, nor is what no answer can have:
+    /// it would be charged.
     mutating func count(_ value: inout Int?) -> Bool {
         _ = next()
         let start = position
-        guard scalar(), position - start <= 15 else { return false }
+        guard scalar(), position - start <= 9 else { return false }
         var number = 0
         for byte in bytes[start..<position] {
             guard byte >= 0x30, byte <= 0x39 else { return false }
