@@ -39,8 +39,7 @@ public struct EndpointFacts: Hashable, Sendable {
             model: model, vllmVersion: engine ?? "unknown", device: hardware, maxSequences: Int(scheduler.maxNumSeqs),
             maxBatchedTokens: Int(scheduler.maxNumBatchedTokens), maxContext: nil, blockSize: 16, kvBlocks: nil,
             prefixCaching: false, asyncScheduling: scheduler.asyncScheduling ?? false, tensorParallel: accelerators,
-            dataParallel: 1,
-            expertParallel: false)
+            dataParallel: 1, expertParallel: false)
     }
 
     /// A profile without measurements.

@@ -201,11 +201,8 @@ final class LoadSender {
     func ended(_ record: LoadRecord, on connection: LoadConnection, isFree: Bool) {
         busy[ObjectIdentifier(connection)] = nil
         board.append(record)
-        if isFree, limits.reusesConnections {
-            use(connection)
-        } else {
-            connection.close()
-        }
+        // One that is not free has closed itself.
+        if isFree { if limits.reusesConnections { use(connection) } else { connection.close() } }
         connectForWaiting()
         endWhenDone()
     }
