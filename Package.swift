@@ -123,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "GatewayBench",
             dependencies: [
-                "Live", "FleetModel", "Formats", "Units", .product(name: "NIOCore", package: "swift-nio"), nioPosix,
+                "CBench", "Live", "FleetModel", "Formats", "Units", .product(name: "NIOCore", package: "swift-nio"),
+                nioPosix,
             ], path: "Tests/GatewayBench"),
 
         // The inference core on its own, for figures beside those of others: Scripts/bench core.

@@ -95,8 +95,11 @@ public struct StepTimeFit: Hashable, Sendable {
 
     /// What a reader of the intervals must know, a sentence each.
     var remarks: [String] {
-        guard !coefficients.decode.knots.isEmpty || !coefficients.mixed.knots.isEmpty else { return [] }
-        return ["Standard errors are of the coefficients given the hinges, which were chosen by the same steps."]
+        let isBent = !coefficients.decode.knots.isEmpty || !coefficients.mixed.knots.isEmpty
+        let bends = isBent ? ["hinges"] : []
+        let given = (bends + (coefficients.decode.stairs.isEmpty ? [] : ["stairs"])).joined(separator: " and the ")
+        guard !given.isEmpty else { return [] }
+        return ["Standard errors are of the coefficients given the \(given), which were chosen by the same steps."]
     }
 
     /// The step's duration in seconds, as the simulator will charge it: from the quantised coefficients.

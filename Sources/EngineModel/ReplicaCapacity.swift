@@ -228,10 +228,7 @@ private struct SteadyState {
         let d = coefficients.decode
         let sequences = decodeSequences(load)
         let nanoseconds =
-            d.constant + d.perSequence * sequences + d.perContextToken * sequences * meanContext
-            + d.perSequenceBeyondHinge * max(0, sequences - Double(d.hingeSequences))
-            + d.perSequenceBeyondSecondHinge * max(0, sequences - Double(d.secondHingeSequences))
-            + coefficients.hostOverhead
+            d.cost(ofSequences: sequences) + d.perContextToken * sequences * meanContext + coefficients.hostOverhead
         return max(1, nanoseconds) / 1e9
     }
 

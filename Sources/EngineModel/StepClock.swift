@@ -18,6 +18,7 @@ public struct StepClock: Hashable, Sendable {
         @usableFromInline var beyondSecond: Int64
         @usableFromInline var secondHinge: Int64
         @usableFromInline var perSkewToken: Int64
+        @usableFromInline var stairs: [Int64]
     }
     @usableFromInline struct Mixed: Hashable, Sendable {
         @usableFromInline var constant: Int64
@@ -53,7 +54,8 @@ public struct StepClock: Hashable, Sendable {
             constant: quantised(d.constant) + overhead, perSequence: quantised(d.perSequence),
             perContextToken: quantised(d.perContextToken), beyondHinge: quantised(d.perSequenceBeyondHinge),
             hinge: d.hingeSequences, beyondSecond: quantised(d.perSequenceBeyondSecondHinge),
-            secondHinge: d.secondHingeSequences, perSkewToken: quantised(d.perSkewToken ?? 0))
+            secondHinge: d.secondHingeSequences, perSkewToken: quantised(d.perSkewToken ?? 0),
+            stairs: d.stairs.map(quantised))
         mixed = Mixed(
             constant: quantised(m.constant) + overhead, perPrefillToken: quantised(m.perPrefillToken),
             beyondFirst: quantised(m.perTokenBeyondFirstHinge), beyondSecond: quantised(m.perTokenBeyondSecondHinge),
@@ -104,6 +106,12 @@ public struct StepClock: Hashable, Sendable {
             &+ Self.term(step.isDecodeOnly ? decode.perSkewToken : mixed.perSkewToken, step.decodeSkew)
     }
 
+    @inlinable @inline(__always)
+    func stair(_ sequences: Int64) -> Int128 {
+        let count = decode.stairs.count
+        return count == 0 ? 0 : Int128(decode.stairs[max(0, min(Int(sequences), count) - 1)])
+    }
+
     /// The same of a step whose contexts are equal.
     @inlinable @inline(__always)
     func evenBase(of step: StepFeatures) -> Int128 {
@@ -112,6 +120,7 @@ public struct StepClock: Hashable, Sendable {
                 &+ Self.term(decode.perContextToken, step.decodeContext)
                 &+ Self.term(decode.beyondHinge, max(0, step.decodeSequences - decode.hinge))
                 &+ Self.term(decode.beyondSecond, max(0, step.decodeSequences - decode.secondHinge))
+                &+ stair(step.decodeSequences)
         }
         let tokens = step.prefillTokens + step.decodeSequences
         return Int128(mixed.constant) &+ Self.term(mixed.perPrefillToken, step.prefillTokens)

@@ -18,6 +18,9 @@ extension StepTimeCoefficients {
             0, mixed.perTokenBeyondFirstHinge, mixed.perTokenBeyondFirstHinge + mixed.perTokenBeyondSecondHinge,
         ]
         let slopes = [mixed.perPrefillToken, mixed.perSequence].flatMap { slope in bends.map { slope + $0 } }
+        // A stair at a time; beyond the last they stay as they are.
+        let widths = decode.stairs.indices.map { decode.cost(ofSequences: Double($0 + 1)) }
+        guard zip(widths, widths.dropFirst()).allSatisfy({ $0 <= $1 }), widths.first ?? 0 >= 0 else { return false }
         let terms = [
             decode.constant, decode.perSequence, decode.perContextToken,
             decode.perSequence + decode.perSequenceBeyondHinge,

@@ -40,11 +40,12 @@ public struct StepFeatures: Hashable, Sendable {
 
 /// Coefficients of the two regimes of step time, in nanoseconds.
 ///
-///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₁) + c₄·max(0, D − d₂) + c₅·S
+///     decode-only:  c₀ + c₁·D + c₂·K + c₃·max(0, D − d₁) + c₄·max(0, D − d₂) + c₅·S + e(D)
 ///     mixed:        m₀ + m₁·P + m₂·max(0, P+D − n₁) + m₃·max(0, P+D − n₂) + m₄·K + m₅·A + m₆·Kp + m₇·D + m₈·S
 ///
 /// with D decode sequences, K the KV tokens they read, P prefill tokens, A = Σ t·(c + t/2) the prefill area and Kp the
-/// KV tokens behind the chunks, and S = D·max − K how unequal the contexts of a batch are. The two are fitted apart because a KV token costs about twice as much in a mixed batch
+/// KV tokens behind the chunks, and S = D·max − K how unequal the contexts of a batch are. Engines compute
+/// batches in tiles, or filled up to sizes that they have prepared: e(D) is the stairs that this makes. The two are fitted apart because a KV token costs about twice as much in a mixed batch
 /// (measured on vLLM's kernels). `hostOverhead` is added to both: what the engine does between kernels.
 public struct StepTimeCoefficients: Hashable, Sendable, Codable {
     /// Decode-only regime, all in ns and never negative but for the hinges' slopes, which may bend either way.
@@ -60,15 +61,19 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         public var secondHingeSequences: Int64
         /// Per KV token of ``StepFeatures/decodeSkew``; `nil` where it was not measured.
         public var perSkewToken: Double?
+        /// What 1, 2, 3, … sequences take beyond the other terms, which may be less than nothing; more sequences than are here
+        /// take as much as the last. Empty where no stairs were found.
+        public var stairs: [Double]
 
         public init(
             constant: Double, perSequence: Double, perContextToken: Double, perSequenceBeyondHinge: Double = 0,
             hingeSequences: Int64 = 0, perSequenceBeyondSecondHinge: Double = 0, secondHingeSequences: Int64 = 0,
-            perSkewToken: Double? = nil
+            perSkewToken: Double? = nil, stairs: [Double] = []
         ) {
             self.constant = constant
             self.perSequence = perSequence
             self.perContextToken = perContextToken
+            self.stairs = stairs
             self.perSequenceBeyondHinge = perSequenceBeyondHinge
             self.hingeSequences = hingeSequences
             self.perSequenceBeyondSecondHinge = perSequenceBeyondSecondHinge
@@ -135,6 +140,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
         copy.decode.perContextToken *= factor
         copy.decode.perSequenceBeyondHinge *= factor
         copy.decode.perSequenceBeyondSecondHinge *= factor
+        copy.decode.stairs = decode.stairs.map { $0 * factor }
         copy.decode.perSkewToken = decode.perSkewToken.map { $0 * factor }
         copy.mixed.constant *= factor
         copy.mixed.perPrefillToken *= factor
@@ -153,7 +159,7 @@ public struct StepTimeCoefficients: Hashable, Sendable, Codable {
 extension StepTimeCoefficients.Decode {
     private enum Key: String, CodingKey {
         case constant, perSequence, perContextToken, perSequenceBeyondHinge, hingeSequences
-        case perSequenceBeyondSecondHinge, secondHingeSequences, perSkewToken
+        case perSequenceBeyondSecondHinge, secondHingeSequences, perSkewToken, stairs
     }
 
     public init(from decoder: any Decoder) throws {
@@ -167,10 +173,11 @@ extension StepTimeCoefficients.Decode {
             perSequenceBeyondSecondHinge: values.decodeIfPresent(Double.self, forKey: .perSequenceBeyondSecondHinge)
                 ?? 0,
             secondHingeSequences: values.decodeIfPresent(Int64.self, forKey: .secondHingeSequences) ?? 0,
-            perSkewToken: values.decodeIfPresent(Double.self, forKey: .perSkewToken))
+            perSkewToken: values.decodeIfPresent(Double.self, forKey: .perSkewToken),
+            stairs: values.decodeIfPresent([Double].self, forKey: .stairs) ?? [])
     }
 
-    /// A second bend that is not there is not written: policies and profiles from before there was one have the same bytes, and
+    /// A second bend and stairs that are not there are not written: policies and profiles from before there was one have the same bytes, and
     /// the same digest.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Key.self)
@@ -184,5 +191,22 @@ extension StepTimeCoefficients.Decode {
             try values.encode(secondHingeSequences, forKey: .secondHingeSequences)
         }
         try values.encodeIfPresent(perSkewToken, forKey: .perSkewToken)
+        if !stairs.isEmpty { try values.encode(stairs, forKey: .stairs) }
+    }
+}
+
+extension StepTimeCoefficients.Decode {
+    /// What so many sequences take, without what depends on their contexts, in ns; between whole numbers a straight line.
+    public func cost(ofSequences count: Double) -> Double {
+        constant + perSequence * count + perSequenceBeyondHinge * max(0, count - Double(hingeSequences))
+            + perSequenceBeyondSecondHinge * max(0, count - Double(secondHingeSequences)) + stair(at: count)
+    }
+
+    private func stair(at count: Double) -> Double {
+        guard let last = stairs.last else { return 0 }
+        let place = max(0, count - 1)
+        guard place < Double(stairs.count - 1) else { return last }
+        let below = Int(place)
+        return stairs[below] + (stairs[below + 1] - stairs[below]) * (place - Double(below))
     }
 }

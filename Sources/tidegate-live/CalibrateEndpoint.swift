@@ -141,7 +141,7 @@ struct MachineIsBusy: Error, CustomStringConvertible {
 struct EndpointSendingArguments: ParsableArguments {
     @Option(help: "The model's name at the server. The only one it has without it.")
     var model: String?
-    @Option(help: "token-ids or text. Token ids where the server takes them, without it.")
+    @Option(help: "token-ids, small-token-ids or text. What the server takes, in this order, without it.")
     var prompts: RequestStyle.Prompts?
     @Option(help: ArgumentHelp("One more field of each request's head. May be repeated.", valueName: "NAME: VALUE"))
     var header: [String] = []

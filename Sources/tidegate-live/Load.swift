@@ -107,7 +107,7 @@ struct SendingArguments: ParsableArguments {
     var model: String?
     @Option(help: "completions or chat.")
     var api = RequestStyle.API.completions
-    @Option(help: "token-ids or text. Token ids where the server takes them, without it; a chat is text.")
+    @Option(help: "token-ids, small-token-ids or text. What the server takes, in this order, without it. A chat is text.")
     var prompts: RequestStyle.Prompts?
     @Flag(inversion: .prefixedNo, help: "Ask for the scenario's output lengths to the token, by vLLM's 'ignore_eos'.")
     var ignoreEos = true
@@ -126,7 +126,9 @@ struct SendingArguments: ParsableArguments {
     var ordinaryPriority = false
 
     func validate() throws {
-        if api == .chat, prompts == .tokenIDs { throw ValidationError("--api chat takes no --prompts token-ids") }
+        if api == .chat, let prompts, prompts != .text {
+            throw ValidationError("--api chat takes no --prompts \(prompts.rawValue)")
+        }
         if let count = maxConnections, count < 1 { throw ValidationError("--max-connections must be at least 1") }
         if let timeout, (TimeSpan(timeout) ?? .zero) <= .zero {
             throw ValidationError("--timeout '\(timeout)' is no duration: write it with a unit, such as 30s")

@@ -78,6 +78,7 @@ struct EngineProfileFileTests {
         let folder = try TemporaryFolder()
         var profile = Self.profile
         profile.requestOverhead = TimeSpan(nanoseconds: 310_007)
+        profile.stepTime.decode.stairs = [-120.5, 0, 88]
         profile.scheduler = MeasuredScheduler(
             maxNumSeqs: 8, maxNumBatchedTokens: 2048, asyncScheduling: true, source: "told by the server")
         profile.heldOutLoad = HeldOutLoad(
@@ -89,6 +90,16 @@ struct EngineProfileFileTests {
             try EngineProfileFile.read(path: try folder.write("q.json", broken))
         }
         #expect(found?.diagnostics.map(\.message) == ["4096 sequences need more than 2048 tokens a step"])
+    }
+
+    @Test("A flight of stairs without end is refused")
+    func manyStairs() throws {
+        let folder = try TemporaryFolder()
+        var profile = Self.profile
+        profile.stepTime.decode.stairs = Array(repeating: 1, count: 65_537)
+        let path = try folder.write("p.json", try EngineProfileFile.text(of: profile))
+        let found = #expect(throws: InvalidInput.self) { try EngineProfileFile.read(path: path) }
+        #expect(found?.diagnostics.map(\.message) == ["65537 stairs are too many"])
     }
 
     @Test("A matrix that is no covariance is refused", arguments: [("-2", "-50"), ("mixed.constant", "mixed.constnt")])

@@ -66,7 +66,7 @@ final class Upstream: Sendable {
     static func chunk(_ text: String) -> String { "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n" }
 
     /// A piece as engines write it, with the time in its text: 16 digits.
-    private static let piece = Array(
+    static let piece = Array(
         chunk(
             #"data: {"id":"chatcmpl-0123456789abcdef","object":"chat.completion.chunk","created":1764115200,"#
                 + #""model":"chat","choices":[{"index":0,"delta":{"content":" T=0000000000000000;"},"logprobs":null,"#
@@ -74,13 +74,11 @@ final class Upstream: Sendable {
         ).utf8)
     private static let timeEnd = piece.firstIndex(of: UInt8(ascii: ";"))!
 
-    /// Writes a piece with this time: the worker's own work must not be what is measured.
-    static func write(pieceAt now: Int64, to buffer: inout ByteBuffer) {
-        let start = buffer.writerIndex
-        buffer.writeBytes(piece)
+    /// Writes a time into a piece: the worker's own work must not be what is measured.
+    static func set(_ now: Int64, in piece: inout [UInt8]) {
         var rest = now
         for place in 1...16 {
-            buffer.setInteger(UInt8(0x30 + rest % 10), at: start + timeEnd - place)
+            piece[timeEnd - place] = UInt8(0x30 + rest % 10)
             rest /= 10
         }
     }
@@ -135,6 +133,7 @@ private final class UpstreamHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var written = 0
     private var text: [UInt8] = []
+    private var piece = Upstream.piece
 
     init(_ schedule: Schedule) { self.schedule = schedule }
 
@@ -162,9 +161,8 @@ private final class UpstreamHandler: ChannelInboundHandler {
             write(Upstream.end(pieces: pieces), context)
             return false
         }
-        var buffer = context.channel.allocator.buffer(capacity: 512)
-        Upstream.write(pieceAt: nanoseconds(), to: &buffer)
-        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        Upstream.set(nanoseconds(), in: &piece)
+        context.writeAndFlush(NIOAny(context.channel.allocator.buffer(bytes: piece)), promise: nil)
         return true
     }
 

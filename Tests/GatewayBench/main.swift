@@ -151,6 +151,19 @@ struct Clients {
     }
 }
 
+extension PlainStreams {
+    /// Opens streams and counts for a while, after a second in which nothing counts.
+    func measure(_ seconds: Int, connecting count: Int, to port: Int, _ request: [UInt8]) -> Figures {
+        connect(count, to: port, request)
+        run(until: nanoseconds() + 1_000_000_000)
+        let start = nanoseconds()
+        tally.delays.removeAll(keepingCapacity: true)
+        tally.failed = 0
+        run(until: start + Int64(seconds) * 1_000_000_000)
+        return Figures(tally.delays, failed: tally.failed, from: start, to: nanoseconds(), watch)
+    }
+}
+
 let watch = StallWatch.start()
 let folder = FileManager.default.temporaryDirectory.appending(path: "tidegate-bench-\(UUID().uuidString)").path
 
@@ -227,10 +240,14 @@ case "requests":
         1024, to: port, request("/v1/completions", plain), isStream: false, isEndless: true,
         tls: certificates.map { _ in .gateway })
     figures["requests"] = try await clients.measure(seconds) { $0.firsts }
+case "streams" where certificates == nil:
+    let streams = PlainStreams(gap: 40_000_000, socket: socket)
+    let (_, _, port) = try await gateway(before: streams.port)
+    let request = Array(buffer: request("/v1/chat/completions", stream))
+    figures["streams"] = streams.measure(seconds, connecting: 2000, to: port, request)
 case "streams":
     let upstream = try await Upstream(
-        pieces: 25 * (seconds + 60), gap: certificates == nil ? 40_000_000 : 80_000_000, socket: socket,
-        tls: certificates?.worker)
+        pieces: 25 * (seconds + 60), gap: 80_000_000, socket: socket, tls: certificates?.worker)
     let (_, _, port) = try await gateway(before: upstream.port)
     let clients = try await Clients(group.next())
     try await clients.connect(

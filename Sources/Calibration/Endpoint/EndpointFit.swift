@@ -43,6 +43,8 @@ public struct EndpointFit: Sendable {
 
     /// The most steps that are fitted.
     private static let mostSteps = 3000
+    /// Steps of a load from which its pace can be told.
+    private static let leastPaced = 30
     /// How far the refinement may scale a regime.
     private static let largestScale = 1.5
 
@@ -54,6 +56,7 @@ public struct EndpointFit: Sendable {
         let whole = runs.joined().count { $0.isTokenByToken }
         guard !samples.isEmpty else { throw .heldBack(answers: runs.joined().count, ofWhich: whole) }
         do throws(StepTimeFitError) { steps = try StepTimeFit(samples) } catch { throw .fit(error) }
+        steps.findStairs(among: samples)
         self.profile = profile
         self.profile.stepTime = steps.coefficients
         self.profile.validRange = steps.validRange
@@ -96,13 +99,14 @@ public struct EndpointFit: Sendable {
     /// measured ones in mean and quantiles.
     ///
     /// Steps that are told from outside are late by what a client is late, and those that cannot be told may differ from
-    /// the others; so the distributions have the last word.
+    /// the others; so the distributions have the last word. That the machine was faster or slower while a load ran says nothing
+    /// of that, and a queue would magnify it: each load is simulated at the pace of its own steps.
     public mutating func refine() throws(EndpointCalibrationError) {
         // Requests alone keep the overhead to what it is: in a queue a step's error could pass for it.
         let alone = observation.singles.isEmpty ? [] : [Array(observation.singles.joined())]
         let loads = (alone + observation.loads).map { answers in
             let run = self.run(of: answers, name: "a fitted load")
-            return (run: run, measured: LatencySet(run.latencies(), gaps: run.gaps))
+            return (run: run, measured: LatencySet(run.latencies(), gaps: run.gaps), pace: pace(of: answers))
         }
         let start = [0.0, 0.0, (profile.requestOverhead ?? .zero).seconds]
         func loss(_ point: [Double]) throws(EndpointCalibrationError) -> Double {
@@ -111,8 +115,10 @@ public struct EndpointFit: Sendable {
             else { return .infinity }
             // A scale that the loads do not ask for stays where the steps put it.
             var sum = 1e-3 * (point[0] * point[0] + point[1] * point[1]) / (0.05 * 0.05)
-            let profile = scaled(by: point)
-            for load in loads { sum += Self.distance(try Self.latencies(load.run, profile), load.measured) }
+            for load in loads {
+                let profile = scaled(by: [point[0] + load.pace.decode, point[1] + load.pace.mixed, point[2]])
+                sum += Self.distance(try Self.latencies(load.run, profile), load.measured)
+            }
             return sum
         }
         // A tenth of a lonely request's TTFT is as far as an overhead's first move goes.
@@ -120,6 +126,18 @@ public struct EndpointFit: Sendable {
         let best = try Self.minimum(of: loss, from: start, moves: [0.04, 0.04, 0.1 * lonely])
         (decodeScale, mixedScale) = (exp(best[0]), exp(best[1]))
         profile = scaled(by: best)
+    }
+
+    /// Logarithms of how long the steps told from some answers took, as a share of what the fit says of them; 0 where few
+    /// can be told.
+    private func pace(of answers: [EndpointAnswer]) -> (decode: Double, mixed: Double) {
+        let samples = Self.samples(of: [answers], observation.engine)
+        func pace(_ samples: [StepSample]) -> Double {
+            guard samples.count >= Self.leastPaced else { return 0 }
+            let took = samples.reduce(0) { $0 + $1.seconds }
+            return log(took / samples.reduce(0) { $0 + steps.predicted($1.features) })
+        }
+        return (pace(samples.filter(\.features.isDecodeOnly)), pace(samples.filter { !$0.features.isDecodeOnly }))
     }
 
     private func scaled(by point: [Double]) -> EngineProfile {

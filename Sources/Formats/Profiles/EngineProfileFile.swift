@@ -66,6 +66,9 @@ public enum EngineProfileFile {
     private static var slope: ScalarSchema<Double> { .number(-1e12...1e12, example: "12500") }
     private static var size: ScalarSchema<Int64> { .count(0...1_000_000_000_000) }
 
+    /// More sequences than any engine decodes together.
+    private static let mostStairs = 65_536
+
     private static func stepTime(_ map: MapReader) -> StepTimeCoefficients? {
         let overhead = map.optional("hostOverhead", term, default: 0)
         let decode = map.requiredMap("decode", example: "{…}") { map -> StepTimeCoefficients.Decode? in
@@ -77,11 +80,19 @@ public enum EngineProfileFile {
             let perSequence = map.required("perSequence", term, example: "25000")
             let perContext = map.required("perContextToken", term, example: "12.5")
             let perSkew = map.optional("perSkewToken", term)
+            let listed = map.list("stairs")
+            if listed.count > mostStairs {
+                map.file.error(
+                    map.position(of: "stairs"), "\(listed.count) stairs are too many",
+                    fix: "at most \(mostStairs): one for each number of sequences")
+            }
+            let stairs = listed.prefix(mostStairs).compactMap { map.file.scalar($0, label: "stair", slope) }
             guard let constant, let perSequence, let perContext else { return nil }
             return StepTimeCoefficients.Decode(
                 constant: constant, perSequence: perSequence, perContextToken: perContext,
                 perSequenceBeyondHinge: beyond, hingeSequences: hinge,
-                perSequenceBeyondSecondHinge: beyondSecond, secondHingeSequences: secondHinge, perSkewToken: perSkew)
+                perSequenceBeyondSecondHinge: beyondSecond, secondHingeSequences: secondHinge, perSkewToken: perSkew,
+                stairs: stairs)
         }
         let mixed = map.requiredMap("mixed", example: "{…}") { map -> StepTimeCoefficients.Mixed? in
             let constant = map.required("constant", term, example: "9000000")

@@ -1,5 +1,8 @@
 #pragma once
 
+// What Swift's module of the C library leaves out.
+#include <sys/epoll.h>
+
 /// Whether allocations can be counted: with glibc.
 int cbench_counts_allocations(void);
 

@@ -62,7 +62,8 @@ struct LoadTrafficTests {
             let arrival = Arrival(
                 time: .epoch, promptTokens: 30, outputTokens: 1, tenant: 0, sloClass: 0, content: content)
             var bytes: [UInt8] = []
-            PromptWriter(seed: seed).appendIdentifiers(of: arrival, number: 3, to: &bytes)
+            PromptWriter(seed: seed).appendIdentifiers(
+                of: arrival, number: 3, from: PromptWriter.identifiers, to: &bytes)
             return String(decoding: bytes, as: UTF8.self)
         }
         #expect(Set(seeds.map { prompt($0) }).count == 3)

@@ -46,6 +46,19 @@ struct TargetProbeTests {
         try await server.stop()
     }
 
+    @Test("A vocabulary that is too small for the usual token ids gets small ones")
+    func smallVocabulary() async throws {
+        let server = try await OddServer { request in
+            let ids = request.body.matches(of: /[\[,](\d+)(?=[,\]])/).compactMap { Int($0.1) }
+            return ids.count == 4 && ids.allSatisfy((32..<256).contains)
+                ? OddServer.answer() : OddServer.plain("400 Bad Request", #"{"error":{"message":"beyond 287"}}"#)
+        }
+        let (style, remarks) = try await probe(server.target, RequestStyle(model: "m"))
+        #expect(style.prompts == .smallTokenIDs)
+        #expect(remarks.isEmpty)
+        try await server.stop()
+    }
+
     @Test("A server that cannot be used is told of with the reason")
     func refusals() async throws {
         let body = Mutex(#"{"data":[{"id":"a"},{"id":"b"}]}"#)

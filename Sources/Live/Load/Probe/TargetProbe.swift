@@ -32,17 +32,23 @@ public struct TargetProbe: Sendable {
     ) async throws(LoadError) -> RequestStyle {
         var style = wanted
         if style.model.isEmpty { style.model = try await onlyModel(fields: style.fields) }
-        style.prompts = prompts ?? (style.api == .chat ? .text : .tokenIDs)
-        let answer = try await tryOut(style, priority: priority)
-        if answer.status == 200 { return style }
-        guard prompts == nil, style.prompts == .tokenIDs, [400, 415, 422, 501].contains(answer.status) else {
-            throw refusal(answer)
+        let isFree = prompts == nil && style.api == .completions
+        style.prompts = prompts ?? (isFree ? .tokenIDs : .text)
+        var answer = try await tryOut(style, priority: priority)
+        for other in [RequestStyle.Prompts.smallTokenIDs, .text] where isFree && Self.isObjection(answer) {
+            if other == .text {
+                remark("the server takes no token ids as prompts (\(Self.message(answer.body))): they are sent as text")
+            }
+            style.prompts = other
+            answer = try await tryOut(style, priority: priority)
         }
-        style.prompts = .text
-        let second = try await tryOut(style, priority: priority)
-        guard second.status == 200 else { throw refusal(second) }
-        remark("the server takes no token ids as prompts (\(Self.message(answer.body))): they are sent as text")
+        guard answer.status == 200 else { throw refusal(answer) }
         return style
+    }
+
+    /// Whether an answer may be another where the prompt is.
+    private static func isObjection(_ answer: PlainCall.Answer) -> Bool {
+        [400, 415, 422, 501].contains(answer.status)
     }
 
     /// The style with the name of the only model that the server has; no request is made.

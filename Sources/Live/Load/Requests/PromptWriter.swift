@@ -11,6 +11,8 @@ struct PromptWriter {
     /// Token ids of prompts. They lie within the vocabulary of every model that has 32,000 tokens or more, and outside
     /// the special tokens, which stand at either end.
     static let identifiers = 1_000..<31_000
+    /// Token ids in vocabularies of little more than bytes, without those that stand for control characters.
+    static let smallIdentifiers = 32..<256
 
     /// Words of three letters, each one token with its space in the vocabularies in use, and four bytes.
     private static let words =
@@ -28,12 +30,14 @@ struct PromptWriter {
     }
 
     /// Appends a prompt's token ids, with commas between them.
-    func appendIdentifiers(of arrival: Arrival, number: Int, to bytes: inout [UInt8]) {
+    func appendIdentifiers(
+        of arrival: Arrival, number: Int, from identifiers: Range<Int>, to bytes: inout [UInt8]
+    ) {
         for position in 0..<Int(arrival.promptTokens) {
             if position > 0 { bytes.append(UInt8(ascii: ",")) }
             let word = draw(position, of: arrival, number: number)
-            let range = UInt64(Self.identifiers.count)
-            bytes.append(number: Int64(Self.identifiers.lowerBound) + Int64(word.multipliedFullWidth(by: range).high))
+            let range = UInt64(identifiers.count)
+            bytes.append(number: Int64(identifiers.lowerBound) + Int64(word.multipliedFullWidth(by: range).high))
         }
     }
 

@@ -13,6 +13,8 @@ public struct RequestStyle: Hashable, Sendable {
     public enum Prompts: String, Hashable, Sendable, CaseIterable {
         /// Arrays of token ids: exactly as long as the scenario says. Completions only.
         case tokenIDs = "token-ids"
+        /// The same of ids below 256, for vocabularies too small for those. Completions only.
+        case smallTokenIDs = "small-token-ids"
         /// Words, one token each in the usual vocabularies; the server's own count is in `usage`.
         case text
     }
@@ -115,9 +117,10 @@ struct RequestEncoder {
         var body = opening
         body.reserveCapacity(opening.count + closing.count + 6 * Int(arrival.promptTokens) + 128)
         switch (style.api, style.prompts) {
-        case (.completions, .tokenIDs):
+        case (.completions, .tokenIDs), (.completions, .smallTokenIDs):
+            let identifiers = style.prompts == .tokenIDs ? PromptWriter.identifiers : PromptWriter.smallIdentifiers
             body.append(contentsOf: "\"prompt\":[".utf8)
-            writer.appendIdentifiers(of: arrival, number: number, to: &body)
+            writer.appendIdentifiers(of: arrival, number: number, from: identifiers, to: &body)
             body.append(UInt8(ascii: "]"))
         case (.completions, .text):
             body.append(contentsOf: "\"prompt\":\"".utf8)
