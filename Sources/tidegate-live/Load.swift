@@ -107,7 +107,7 @@ struct SendingArguments: ParsableArguments {
     var model: String?
     @Option(help: "completions or chat.")
     var api = RequestStyle.API.completions
-    @Option(help: "token-ids, small-token-ids or text. What the server takes, in this order, without it. A chat is text.")
+    @Option(help: "token-ids, small-token-ids or text. By default the first that the server takes.")
     var prompts: RequestStyle.Prompts?
     @Flag(inversion: .prefixedNo, help: "Ask for the scenario's output lengths to the token, by vLLM's 'ignore_eos'.")
     var ignoreEos = true
