@@ -1,76 +1,11 @@
-import EngineModel
 import FleetModel
 import Formats
 import Foundation
-import Simulation
 import Testing
 
 @testable import Control
 @testable import Live
 @testable import Units
-
-/// A pool whose workers are programs that only wait, and say that they serve and how they were started.
-private struct WaitingPool {
-    /// Of all pools.
-    let root = FileManager.default.temporaryDirectory.appending(path: "tidegate-pools-\(UUID())").path
-    var name = "chat"
-    var folder: String { "\(root)/\(name)" }
-    /// What a worker is.
-    var command = [
-        "/bin/sh", "-c",
-        #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; echo "$0"; exec sleep 60"#,
-    ]
-
-    /// Workers that serve, emulated.
-    static var serving: WaitingPool {
-        var pool = WaitingPool()
-        let profile = OtherPrograms.root.path + "/Scenarios/profiles/llama-3.1-8b-h100-tp1.json"
-        pool.command = [
-            WorkerProcessTests.tidegate, "worker", "--port", "0", "--json", "--executor", "emulated", "--profile",
-            profile,
-            "--no-cold-start",
-        ]
-        return pool
-    }
-
-    /// What one controller knows of the pool.
-    ///
-    /// - Parameter lifeline: That of a fleet, whose workers end with it.
-    func controller(lifeline: Lifeline? = nil, instance: String = "this-machine") -> LocalPool {
-        let profile = TestProfiles.flat(step: 1e6)
-        let pool = PoolConfiguration(
-            id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
-            offering: Offering(
-                provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
-            replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
-            bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
-            maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
-        var configuration = LocalPool.Configuration(
-            pool: pool, price: nil, tenantCount: 1, folder: folder, command: { [command] _, _ in command })
-        configuration.lifeline = lifeline
-        return LocalPool(configuration, clock: LiveClock())
-    }
-
-    /// Sockets in the pool's folder.
-    var sockets: [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.hasSuffix(".sock") }.sorted()
-    }
-
-    func signal(_ replica: String, _ number: Int32) {
-        for (mark, process) in ChildProcess.marked(under: folder) where mark.hasSuffix("#\(replica)") {
-            process.signal(number)
-        }
-    }
-
-    /// Names of the processes that run, one for each.
-    var running: [String] { ChildProcess.marked(under: folder).map { String($0.mark.split(separator: "#").last!) } }
-
-    func end() {
-        for (_, process) in ChildProcess.marked(under: folder) { process.signal(SIGKILL) }
-        try? FileManager.default.removeItem(atPath: root)
-    }
-}
 
 @Suite("A pool of processes")
 struct LocalPoolTests {
@@ -355,6 +290,25 @@ struct LocalPoolTests {
         #expect(records.allSatisfy { $0.replicas?.count == 1 })
     }
 
+    @Test("Usage that could not be written as its fleet ended is written by the next one", .timeLimit(.minutes(1)))
+    func usageOfEnd() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (first, second) = (pool.controller(lifeline: try Lifeline()), pool.controller(lifeline: try Lifeline()))
+        try await first.begin(epoch: 1)
+        let usage = "\(pool.folder)/usage.jsonl"
+        try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
+        await first.stopAll(within: .seconds(5))
+        #expect(pool.running.isEmpty)
+        let end = LiveClock().now
+        try FileManager.default.removeItem(atPath: usage)
+        try await second.begin(epoch: 2)
+        #expect(pool.running == ["r2", "r3"])
+        let records = try MachineUsageFile.read(path: usage)
+        #expect(records.map(\.replicas) == [[ReplicaID(1)], [ReplicaID(0)]])
+        #expect(records.allSatisfy { $0.record.terminated && $0.record.end < end })
+    }
+
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))
     func usageOnce() async throws {
         let pool = WaitingPool()
@@ -382,55 +336,5 @@ struct LocalPoolTests {
         }
         let lines = try String(contentsOfFile: usage, encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 1)
-    }
-
-    @Test(
-        "A pool that the scenario has no more ends once its gateway sends it nothing new, or does not know it",
-        .timeLimit(.minutes(1)), arguments: ["chat", "other"])
-    func retired(known: String) async throws {
-        let pool = WaitingPool()
-        defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        tending.cancel()
-        await tending.value
-
-        let clock = LiveClock()
-        #expect(LocalPool.retired(in: pool.root, besides: [PoolID("chat")], clock: clock).isEmpty)
-        let found = LocalPool.retired(in: pool.root, besides: [PoolID("code")], clock: clock)
-        try #require(found.count == 1)
-        let tendingFound = Task { await found[0].run() }
-        defer { tendingFound.cancel() }
-        let configuration = TestGateway.configuration(
-            pool: .init(id: PoolID(known), maxSequences: 4, maxContext: 512, price: TestGateway.dollar))
-        try await TestGateway.with(configuration) { gateway in
-            let client = GatewayClient(
-                target: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"), token: nil, group: .singleton)
-            let retired = RetiredPools(found, gateway: client)
-            #expect(try await retired.begin(epoch: 2, isActive: false).first?.contains("only watches") == true)
-            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
-            _ = try await retired.begin(epoch: 2, isActive: true)
-            // Nobody is told to end before the gateway was.
-            try await Task.sleep(for: .milliseconds(1200))
-            #expect(pool.running == ["r0", "r1"])
-            #expect(try await found[0].status(at: .epoch).pool.draining == 2)
-
-            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
-            let pools = try await HTTP.get(gateway.adminPort, "/admin/v1/pools").text
-            #expect(pools.components(separatedBy: #""state":"draining""#).count == (known == "chat" ? 3 : 1))
-            var notes: [String] = []
-            try await until("it is forgotten") {
-                let more = try await retired.carryOn(epoch: 2, at: clock.now)
-                notes += more
-                return !FileManager.default.fileExists(atPath: LocalPoolState.path(pool.folder))
-            }
-            #expect(notes == ["pool 'chat', which is not in the scenario any more, has no workers left"])
-            #expect(pool.running.isEmpty)
-            let usage = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl")
-            #expect(usage.count == 2 && usage.allSatisfy { $0.record.terminated })
-        }
-        #expect(LocalPool.retired(in: pool.root, besides: [], clock: clock).isEmpty)
     }
 }
