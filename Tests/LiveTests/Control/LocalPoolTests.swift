@@ -128,9 +128,7 @@ struct LocalPoolTests {
         let pool = WaitingPool.serving
         defer { pool.end() }
         let (first, second, third) = (pool.controller(), pool.controller(), pool.controller())
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await pool.tended(by: first)
         let endpoints = try await first.status(at: .epoch).endpoints
         #expect(endpoints.map(\.socket) == ["r0", "r1"].map { "\(pool.folder)/\($0).sock" })
         for endpoint in endpoints {
@@ -138,8 +136,6 @@ struct LocalPoolTests {
             await client.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(try await client.reply().status == 200)
         }
-        tending.cancel()
-        await tending.value
 
         // One ends while nobody looks, so that its socket stays.
         try await second.begin(epoch: 2)
@@ -203,17 +199,14 @@ struct LocalPoolTests {
         let pool = WaitingPool()
         defer { pool.end() }
         let (local, clock) = (pool.controller(), LiveClock())
-        try await local.begin(epoch: 1)
-        let tending = Task { await local.run() }
-        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
-        try await Task.sleep(for: .milliseconds(20))
-        let tick = clock.now
-        try await Task.sleep(for: .milliseconds(20))
-        try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
-        for _ in 0..<2 { await Self.close(local, at: tick) }
-        try await Task.sleep(for: .milliseconds(20))
-        tending.cancel()
-        await tending.value
+        try await pool.tended(by: local) {
+            try await Task.sleep(for: .milliseconds(20))
+            let tick = clock.now
+            try await Task.sleep(for: .milliseconds(20))
+            try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
+            for _ in 0..<2 { await Self.close(local, at: tick) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
         await local.stopAll(within: .seconds(5))
 
         let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
@@ -236,10 +229,7 @@ struct LocalPoolTests {
         let words = #"{"event":"listening","url":"http://127.0.0.1:9"}"# + "\n" + #"{"event":"ready"}"# + "\n"
         try words.write(toFile: "\(pool.folder)/r0.log", atomically: true, encoding: .utf8)
         let local = pool.controller()
-        try await local.begin(epoch: 1)
-        let tending = Task { await local.run() }
-        defer { tending.cancel() }
-        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await pool.tended(by: local)
         let urls = try await local.status(at: .epoch).endpoints.map(\.url)
         #expect(urls == ["http://127.0.0.1:1", "http://127.0.0.1:1"])
     }
@@ -313,18 +303,15 @@ struct LocalPoolTests {
     func usageOnce() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        let state = try Data(contentsOf: URL(filePath: "\(pool.folder)/workers.json"))
-        try await Task.sleep(for: .milliseconds(20))
-        try await first.apply(order(1, generation: 1), epoch: 1, at: .epoch)
-        await first.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
-        let usage = "\(pool.folder)/usage.jsonl"
-        try await until("its usage is written") { FileManager.default.fileExists(atPath: usage) }
-        tending.cancel()
-        await tending.value
+        let (first, usage) = (pool.controller(), "\(pool.folder)/usage.jsonl")
+        var state = Data()
+        try await pool.tended(by: first) {
+            state = try Data(contentsOf: URL(filePath: "\(pool.folder)/workers.json"))
+            try await Task.sleep(for: .milliseconds(20))
+            try await first.apply(order(1, generation: 1), epoch: 1, at: .epoch)
+            await first.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
+            try await until("its usage is written") { FileManager.default.fileExists(atPath: usage) }
+        }
         // As if its controller had died before it saved the state.
         try state.write(to: URL(filePath: "\(pool.folder)/workers.json"))
         let next = pool.controller()

@@ -16,13 +16,7 @@ struct RetiredPoolsTests {
     func retired(known: String) async throws {
         let pool = WaitingPool()
         defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        tending.cancel()
-        await tending.value
-
+        try await pool.tended(by: pool.controller())
         let clock = LiveClock()
         #expect(LocalPool.retired(in: pool.root, besides: [PoolID("chat")], clock: clock).pools.isEmpty)
         let found = LocalPool.retired(in: pool.root, besides: [PoolID("code")], clock: clock).pools
@@ -64,13 +58,7 @@ struct RetiredPoolsTests {
     func unwrittenUsage() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        tending.cancel()
-        await tending.value
-
+        try await pool.tended(by: pool.controller())
         let (clock, usage) = (LiveClock(), "\(pool.folder)/usage.jsonl")
         try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
         try await TestGateway.with { gateway in

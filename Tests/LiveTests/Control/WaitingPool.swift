@@ -47,6 +47,17 @@ struct WaitingPool {
         return LocalPool(configuration, clock: LiveClock())
     }
 
+    /// Has a controller begin the pool, and look after it while `body` runs, from when both workers are ready.
+    func tended(by local: LocalPool, _ body: () async throws -> Void = {}) async throws {
+        try await local.begin(epoch: 1)
+        let tending = Task { await local.run() }
+        defer { tending.cancel() }
+        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await body()
+        tending.cancel()
+        await tending.value
+    }
+
     /// Sockets in the pool's folder.
     var sockets: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
