@@ -62,39 +62,3 @@ extension LocalPool {
         }
     }
 }
-
-// MARK: - Pools that the scenario has no more
-
-extension LocalPool {
-    /// Pools whose state lies in a folder and that none of `known` is, with the workers that an earlier controller left.
-    ///
-    /// - Parameter folder: Of all pools.
-    static func retired(in folder: String, besides known: [PoolID], clock: LiveClock) -> [LocalPool] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.sorted().compactMap { name in
-            guard let state = try? LocalPoolState.read("\(folder)/\(name)"), !state.workers.isEmpty,
-                !known.contains(state.machines.pool)
-            else { return nil }
-            return LocalPool(Configuration(retired: state, folder: "\(folder)/\(name)"), clock: clock)
-        }
-    }
-}
-
-extension LocalPool.Configuration {
-    fileprivate init(retired state: LocalPoolState, folder: String) {
-        pool = LocalPool.Terms(retired: state)
-        (tenantCount, self.folder, isRetired) = (state.machines.tenantCount, folder, true)
-        command = { replica, _ in preconditionFailure("\(replica) is started in a pool that is to end") }
-    }
-}
-
-extension LocalPool.Terms {
-    fileprivate init(retired state: LocalPoolState) {
-        let machines = state.machines
-        (id, offering, replicasPerInstance) = (machines.pool, machines.offering, machines.slots)
-        coldStart = ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero)
-        initialReplicas = 0
-        // Workers know theirs too, and keep to it.
-        drainDeadline = state.drainDeadline ?? .hours(1)
-    }
-}

@@ -158,9 +158,14 @@ public actor LocalPool: PoolActuator {
             let now = clock.now
             for replica in replicas.reversed() { finish(replica.id, .stop, at: now) }
             for socket in sockets { unlink(socket) }
-            // The next one begins anew.
-            unlink(LocalPoolState.path(configuration.folder))
-            unlink(fence.path)
+            if state.unwritten == nil {
+                // The next one begins anew.
+                unlink(LocalPoolState.path(configuration.folder))
+                unlink(fence.path)
+            } else {
+                // The next one writes what could not be written.
+                try? save()
+            }
         }
     }
 
@@ -182,8 +187,13 @@ public actor LocalPool: PoolActuator {
     var isEmpty: Bool { isHeld && replicas.isEmpty && leaving.isEmpty }
 
     /// Forgets a pool that has ended: one of its name begins anew.
+    ///
+    /// - Throws: `.refused` while what its machines were used for cannot be written: forgotten, it would be on no bill.
     func discard() throws(ActuationError) {
-        _ = try lead { unlink(LocalPoolState.path(configuration.folder)) }
+        try lead {
+            if state.unwritten != nil { try state.write([], to: usagePath) }
+            unlink(LocalPoolState.path(configuration.folder))
+        }
         forget()
     }
 

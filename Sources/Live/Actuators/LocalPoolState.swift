@@ -70,13 +70,12 @@ extension LocalPoolState {
 
     /// The state in a pool's folder; `nil` when there is none.
     ///
-    /// - Throws: A `LocalPoolStateError` when it cannot be understood, and what reading throws.
-    static func read(_ folder: String) throws -> LocalPoolState? {
+    /// - Throws: When it cannot be read or understood.
+    static func read(_ folder: String) throws(LocalPoolStateError) -> LocalPoolState? {
         guard FileManager.default.fileExists(atPath: path(folder)) else { return nil }
-        let data = try Data(contentsOf: URL(filePath: path(folder)))
-        guard let state = try? JSONDecoder().decode(LocalPoolState.self, from: data) else {
-            throw LocalPoolStateError(path: path(folder))
-        }
+        guard let data = FileManager.default.contents(atPath: path(folder)),
+            let state = try? JSONDecoder().decode(LocalPoolState.self, from: data)
+        else { throw LocalPoolStateError(path: path(folder)) }
         return state
     }
 }
@@ -137,11 +136,11 @@ extension LocalPoolState {
     }
 }
 
-/// A pool's state file that cannot be understood.
+/// A pool's state file that cannot be read or understood.
 public struct LocalPoolStateError: Error, CustomStringConvertible {
     var path: String
 
     public var description: String {
-        "\(path): error: this is no state of a pool\n    end the workers it may name and move it away"
+        "\(path): error: this is no state of a pool that can be read\n    end the workers it may name and move it away"
     }
 }

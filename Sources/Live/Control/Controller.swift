@@ -53,11 +53,13 @@ public actor Controller {
     /// - Parameters:
     ///   - actuators: In the order of `configuration.pools`.
     ///   - retired: Pools that are in the scenario no more. Only a controller that acts touches them.
+    ///   - damaged: States in their place that cannot be read.
     ///   - leadership: By a locked file in the controller's folder, without it.
     /// - Throws: `OutputError` when the folder cannot be used.
     public init(
         _ configuration: Configuration, actuators: [any PoolActuator], clock: LiveClock,
-        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil, retired: [LocalPool] = []
+        group: MultiThreadedEventLoopGroup, leadership: KubernetesLeadership? = nil, retired: [LocalPool] = [],
+        damaged: [LocalPoolStateError] = []
     ) throws {
         precondition(actuators.count == configuration.pools.count, "an actuator for each pool")
         self.configuration = configuration
@@ -67,7 +69,7 @@ public actor Controller {
         gateway = GatewayClient(
             target: configuration.gateway, token: configuration.gatewayToken, group: group,
             tls: configuration.tls)
-        self.retired = RetiredPools(retired, gateway: gateway)
+        self.retired = RetiredPools(retired, damaged: damaged, gateway: gateway)
         if let leadership {
             lease = .cluster(leadership)
         } else {

@@ -61,8 +61,9 @@ public struct ControllerService: Sendable {
         }
         self.locals = locals
         self.clusters = clusters
-        retired = LocalPool.retired(
+        let others = LocalPool.retired(
             in: "\(configuration.stateFolder)/pools", besides: scenario.pools.map(\.id), clock: clock)
+        retired = others.pools
         var own = Controller.Configuration(
             control: scenario.control, limits: scenario.guardLimits, pools: scenario.observedPools, policy: policy,
             folder: "\(configuration.stateFolder)/controller", origin: origin, isActive: isActive,
@@ -78,7 +79,8 @@ public struct ControllerService: Sendable {
             leadership = KubernetesLeadership(try Self.access(), lease: lease, identity: identity, logger: logger)
         }
         controller = try Controller(
-            own, actuators: actuators, clock: clock, group: group, leadership: leadership, retired: retired)
+            own, actuators: actuators, clock: clock, group: group, leadership: leadership, retired: retired,
+            damaged: others.damaged)
     }
 
     /// Controls until `isOver` says so or a part fails. Workers stay.

@@ -7,13 +7,16 @@ import Units
 /// A gateway that still knows such a pool is told first to send it nothing new.
 actor RetiredPools {
     private var pools: [LocalPool]
+    private let damaged: [LocalPoolStateError]
     private let gateway: GatewayClient
     /// Those that this controller has taken over.
     private var held: [LocalPool] = []
     private var last: Instant?
 
-    init(_ pools: [LocalPool], gateway: GatewayClient) {
+    /// - Parameter damaged: States in their place that cannot be read: nothing is done about them, but say so.
+    init(_ pools: [LocalPool], damaged: [LocalPoolStateError] = [], gateway: GatewayClient) {
         self.pools = pools
+        self.damaged = damaged
         self.gateway = gateway
     }
 
@@ -23,7 +26,7 @@ actor RetiredPools {
     /// - Returns: What an operator should know.
     /// - Throws: `ActuationError.fenced` when a later leader has been here.
     func begin(epoch: Int, isActive: Bool) async throws(ActuationError) -> [String] {
-        var notes: [String] = []
+        var notes = damaged.map { "a pool is not in the scenario any more, and its workers stay: \($0)" }
         for pool in pools {
             let what = "pool '\(await pool.id)' is not in the scenario any more"
             guard isActive else {
@@ -59,7 +62,14 @@ actor RetiredPools {
         for pool in held {
             if let problem = try await empty(pool, epoch: epoch, at: now) { notes.append(problem) }
             guard await pool.isEmpty else { continue }
-            try await pool.discard()
+            do throws(ActuationError) {
+                try await pool.discard()
+            } catch .refused(let reason) {
+                notes.append(
+                    "pool '\(await pool.id)', which is not in the scenario any more, has no workers left and cannot be "
+                        + "forgotten yet: \(reason)")
+                continue
+            }
             held.removeAll { $0 === pool }
             pools.removeAll { $0 === pool }
             notes.append("pool '\(await pool.id)', which is not in the scenario any more, has no workers left")

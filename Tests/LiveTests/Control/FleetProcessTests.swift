@@ -300,6 +300,8 @@ struct FleetProcessTests {
         try await wait("a stream is open") {
             try await HTTP.get(adminPort, "/admin/v1/pools").text.contains(#""outstanding":1"#)
         }
+        let damaged = "\(scenario.folder)/state/pools/old"
+        try AtomicOutput.write([(LocalPoolState.name, "a shopping list")], to: damaged)
         let second = try scenario.start("control", "--config", path, "--active")
         let folder = "\(scenario.folder)/state/pools/code"
         try await wait("the pool is gone") { !FileManager.default.fileExists(atPath: LocalPoolState.path(folder)) }
@@ -308,6 +310,7 @@ struct FleetProcessTests {
         #expect(events.count == 91 && events.last == "[DONE]")
         #expect(Set(ChildProcess.marked(under: scenario.workers).map(\.process)) == processes)
         #expect(try await Self.ready(call) == [0, 1])
+        #expect(try await call.send("GET", "/").body.contains("state/pools/old/workers.json: error: "))
         let usage = try MachineUsageFile.read(path: "\(folder)/usage.jsonl")
         #expect(usage.compactMap { $0.replicas?.map(\.number) } == [[0]])
         second.process.terminate()

@@ -1,76 +1,11 @@
-import EngineModel
 import FleetModel
 import Formats
 import Foundation
-import Simulation
 import Testing
 
 @testable import Control
 @testable import Live
 @testable import Units
-
-/// A pool whose workers are programs that only wait, and say that they serve and how they were started.
-private struct WaitingPool {
-    /// Of all pools.
-    let root = FileManager.default.temporaryDirectory.appending(path: "tidegate-pools-\(UUID())").path
-    var name = "chat"
-    var folder: String { "\(root)/\(name)" }
-    /// What a worker is.
-    var command = [
-        "/bin/sh", "-c",
-        #"echo '{"event":"listening","url":"http://127.0.0.1:1"}'; echo '{"event":"ready"}'; echo "$0"; exec sleep 60"#,
-    ]
-
-    /// Workers that serve, emulated.
-    static var serving: WaitingPool {
-        var pool = WaitingPool()
-        let profile = OtherPrograms.root.path + "/Scenarios/profiles/llama-3.1-8b-h100-tp1.json"
-        pool.command = [
-            WorkerProcessTests.tidegate, "worker", "--port", "0", "--json", "--executor", "emulated", "--profile",
-            profile,
-            "--no-cold-start",
-        ]
-        return pool
-    }
-
-    /// What one controller knows of the pool.
-    ///
-    /// - Parameter lifeline: That of a fleet, whose workers end with it.
-    func controller(lifeline: Lifeline? = nil, instance: String = "this-machine") -> LocalPool {
-        let profile = TestProfiles.flat(step: 1e6)
-        let pool = PoolConfiguration(
-            id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
-            offering: Offering(
-                provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
-            replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
-            bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
-            maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
-        var configuration = LocalPool.Configuration(
-            pool: pool, price: nil, tenantCount: 1, folder: folder, command: { [command] _, _ in command })
-        configuration.lifeline = lifeline
-        return LocalPool(configuration, clock: LiveClock())
-    }
-
-    /// Sockets in the pool's folder.
-    var sockets: [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.hasSuffix(".sock") }.sorted()
-    }
-
-    func signal(_ replica: String, _ number: Int32) {
-        for (mark, process) in ChildProcess.marked(under: folder) where mark.hasSuffix("#\(replica)") {
-            process.signal(number)
-        }
-    }
-
-    /// Names of the processes that run, one for each.
-    var running: [String] { ChildProcess.marked(under: folder).map { String($0.mark.split(separator: "#").last!) } }
-
-    func end() {
-        for (_, process) in ChildProcess.marked(under: folder) { process.signal(SIGKILL) }
-        try? FileManager.default.removeItem(atPath: root)
-    }
-}
 
 @Suite("A pool of processes")
 struct LocalPoolTests {
@@ -193,9 +128,7 @@ struct LocalPoolTests {
         let pool = WaitingPool.serving
         defer { pool.end() }
         let (first, second, third) = (pool.controller(), pool.controller(), pool.controller())
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await pool.tended(by: first)
         let endpoints = try await first.status(at: .epoch).endpoints
         #expect(endpoints.map(\.socket) == ["r0", "r1"].map { "\(pool.folder)/\($0).sock" })
         for endpoint in endpoints {
@@ -203,8 +136,6 @@ struct LocalPoolTests {
             await client.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(try await client.reply().status == 200)
         }
-        tending.cancel()
-        await tending.value
 
         // One ends while nobody looks, so that its socket stays.
         try await second.begin(epoch: 2)
@@ -268,17 +199,14 @@ struct LocalPoolTests {
         let pool = WaitingPool()
         defer { pool.end() }
         let (local, clock) = (pool.controller(), LiveClock())
-        try await local.begin(epoch: 1)
-        let tending = Task { await local.run() }
-        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
-        try await Task.sleep(for: .milliseconds(20))
-        let tick = clock.now
-        try await Task.sleep(for: .milliseconds(20))
-        try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
-        for _ in 0..<2 { await Self.close(local, at: tick) }
-        try await Task.sleep(for: .milliseconds(20))
-        tending.cancel()
-        await tending.value
+        try await pool.tended(by: local) {
+            try await Task.sleep(for: .milliseconds(20))
+            let tick = clock.now
+            try await Task.sleep(for: .milliseconds(20))
+            try await local.apply(order(1, generation: 1), epoch: 1, at: tick)
+            for _ in 0..<2 { await Self.close(local, at: tick) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
         await local.stopAll(within: .seconds(5))
 
         let records = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl").map(\.record)
@@ -301,10 +229,7 @@ struct LocalPoolTests {
         let words = #"{"event":"listening","url":"http://127.0.0.1:9"}"# + "\n" + #"{"event":"ready"}"# + "\n"
         try words.write(toFile: "\(pool.folder)/r0.log", atomically: true, encoding: .utf8)
         let local = pool.controller()
-        try await local.begin(epoch: 1)
-        let tending = Task { await local.run() }
-        defer { tending.cancel() }
-        try await until("both are ready") { try await local.status(at: .epoch).pool.readyReplicas.count == 2 }
+        try await pool.tended(by: local)
         let urls = try await local.status(at: .epoch).endpoints.map(\.url)
         #expect(urls == ["http://127.0.0.1:1", "http://127.0.0.1:1"])
     }
@@ -355,22 +280,38 @@ struct LocalPoolTests {
         #expect(records.allSatisfy { $0.replicas?.count == 1 })
     }
 
+    @Test("Usage that could not be written as its fleet ended is written by the next one", .timeLimit(.minutes(1)))
+    func usageOfEnd() async throws {
+        let pool = WaitingPool()
+        defer { pool.end() }
+        let (first, second) = (pool.controller(lifeline: try Lifeline()), pool.controller(lifeline: try Lifeline()))
+        try await first.begin(epoch: 1)
+        let usage = "\(pool.folder)/usage.jsonl"
+        try FileManager.default.createDirectory(atPath: usage, withIntermediateDirectories: false)
+        await first.stopAll(within: .seconds(5))
+        #expect(pool.running.isEmpty)
+        let end = LiveClock().now
+        try FileManager.default.removeItem(atPath: usage)
+        try await second.begin(epoch: 2)
+        #expect(pool.running == ["r2", "r3"])
+        let records = try MachineUsageFile.read(path: usage)
+        #expect(records.map(\.replicas) == [[ReplicaID(1)], [ReplicaID(0)]])
+        #expect(records.allSatisfy { $0.record.terminated && $0.record.end < end })
+    }
+
     @Test("Usage that was written before its state was is not charged twice", .timeLimit(.minutes(1)))
     func usageOnce() async throws {
         let pool = WaitingPool()
         defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        let state = try Data(contentsOf: URL(filePath: "\(pool.folder)/workers.json"))
-        try await Task.sleep(for: .milliseconds(20))
-        try await first.apply(order(1, generation: 1), epoch: 1, at: .epoch)
-        await first.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
-        let usage = "\(pool.folder)/usage.jsonl"
-        try await until("its usage is written") { FileManager.default.fileExists(atPath: usage) }
-        tending.cancel()
-        await tending.value
+        let (first, usage) = (pool.controller(), "\(pool.folder)/usage.jsonl")
+        var state = Data()
+        try await pool.tended(by: first) {
+            state = try Data(contentsOf: URL(filePath: "\(pool.folder)/workers.json"))
+            try await Task.sleep(for: .milliseconds(20))
+            try await first.apply(order(1, generation: 1), epoch: 1, at: .epoch)
+            await first.hear(RoutingReport(outstanding: [:], stopped: [ReplicaID(0), ReplicaID(1)]))
+            try await until("its usage is written") { FileManager.default.fileExists(atPath: usage) }
+        }
         // As if its controller had died before it saved the state.
         try state.write(to: URL(filePath: "\(pool.folder)/workers.json"))
         let next = pool.controller()
@@ -382,55 +323,5 @@ struct LocalPoolTests {
         }
         let lines = try String(contentsOfFile: usage, encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 1)
-    }
-
-    @Test(
-        "A pool that the scenario has no more ends once its gateway sends it nothing new, or does not know it",
-        .timeLimit(.minutes(1)), arguments: ["chat", "other"])
-    func retired(known: String) async throws {
-        let pool = WaitingPool()
-        defer { pool.end() }
-        let first = pool.controller()
-        try await first.begin(epoch: 1)
-        let tending = Task { await first.run() }
-        try await until("both are ready") { try await first.status(at: .epoch).pool.readyReplicas.count == 2 }
-        tending.cancel()
-        await tending.value
-
-        let clock = LiveClock()
-        #expect(LocalPool.retired(in: pool.root, besides: [PoolID("chat")], clock: clock).isEmpty)
-        let found = LocalPool.retired(in: pool.root, besides: [PoolID("code")], clock: clock)
-        try #require(found.count == 1)
-        let tendingFound = Task { await found[0].run() }
-        defer { tendingFound.cancel() }
-        let configuration = TestGateway.configuration(
-            pool: .init(id: PoolID(known), maxSequences: 4, maxContext: 512, price: TestGateway.dollar))
-        try await TestGateway.with(configuration) { gateway in
-            let client = GatewayClient(
-                target: try LoadTarget("http://127.0.0.1:\(gateway.adminPort)"), token: nil, group: .singleton)
-            let retired = RetiredPools(found, gateway: client)
-            #expect(try await retired.begin(epoch: 2, isActive: false).first?.contains("only watches") == true)
-            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
-            _ = try await retired.begin(epoch: 2, isActive: true)
-            // Nobody is told to end before the gateway was.
-            try await Task.sleep(for: .milliseconds(1200))
-            #expect(pool.running == ["r0", "r1"])
-            #expect(try await found[0].status(at: .epoch).pool.draining == 2)
-
-            #expect(try await retired.carryOn(epoch: 2, at: clock.now).isEmpty)
-            let pools = try await HTTP.get(gateway.adminPort, "/admin/v1/pools").text
-            #expect(pools.components(separatedBy: #""state":"draining""#).count == (known == "chat" ? 3 : 1))
-            var notes: [String] = []
-            try await until("it is forgotten") {
-                let more = try await retired.carryOn(epoch: 2, at: clock.now)
-                notes += more
-                return !FileManager.default.fileExists(atPath: LocalPoolState.path(pool.folder))
-            }
-            #expect(notes == ["pool 'chat', which is not in the scenario any more, has no workers left"])
-            #expect(pool.running.isEmpty)
-            let usage = try MachineUsageFile.read(path: "\(pool.folder)/usage.jsonl")
-            #expect(usage.count == 2 && usage.allSatisfy { $0.record.terminated })
-        }
-        #expect(LocalPool.retired(in: pool.root, besides: [], clock: clock).isEmpty)
     }
 }

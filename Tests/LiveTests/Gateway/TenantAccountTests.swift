@@ -59,6 +59,27 @@ struct TenantAccountTests {
         #expect(account.take(Self.charge(61), at: .epoch + .seconds(60), day: 100) == nil)
     }
 
+    @Test(
+        "A client is told to wait whole seconds, as many as it takes and at least one",
+        arguments: [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (59_900_000_000, 60)] as [(Int64, Int)])
+    func wholeSeconds(nanoseconds: Int64, seconds: Int) {
+        let wait = TimeSpan(nanoseconds: nanoseconds)
+        for refusal in [.requestRate(after: wait), .tokenRate(after: wait)] as [TenantAccount.Refusal] {
+            let (error, _) = APIError.of(refusal, wanted: Self.charge(1), terms: TenantTerms(name: "acme"), day: 100)
+            #expect(error.retryAfter == seconds)
+        }
+    }
+
+    @Test("What a worker counts too much makes the wait long, and no longer than a year")
+    func debt() {
+        var account = Self.account(TenantTerms(name: "acme", tokensPerMinute: 1))
+        for used in [999_999_999, 999_999_999] {
+            account.settle(Self.charge(1), used: used, cost: .zero, at: .epoch, day: 100)
+            #expect(account.take(Self.charge(1), at: .epoch, day: 100) == .tokenRate(after: .hours(365 * 24)))
+            #expect(account.standing?.tokens?.reset == .hours(365 * 24))
+        }
+    }
+
     @Test("A request that is refused elsewhere takes nothing")
     func undone() {
         var account = Self.account(

@@ -31,6 +31,23 @@ struct APIServerClientTests {
         }
     }
 
+    @Test(
+        "A wait that a server asks for is kept; one too long for the call ends it at once, and nonsense is none",
+        arguments: [
+            ("1", 1, true), ("60", 0, false), ("\(Int64.max)", 0, false), ("\(Int64.min)", 0, true), ("soon", 0, true),
+        ] as [(String, Int64, Bool)])
+    func retryAfter(asked: String, seconds: Int64, isTriedAgain: Bool) async throws {
+        try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
+            server.cluster.configure { $0.fault = { $0.number < 1 ? .later(asked) : nil } }
+            let start = MonotonicTime.now
+            let scale = try? await Self.client(server.access).get(Self.scale, as: KubernetesScale.self)
+            let took = MonotonicTime.now - start
+            #expect(scale?.replicas == (isTriedAgain ? 2 : nil))
+            #expect(server.cluster.requests.count == (isTriedAgain ? 2 : 1))
+            #expect(took >= .seconds(seconds) && took < .seconds(seconds + 5), "\(took)")
+        }
+    }
+
     @Test("A connection that is closed without an answer is tried again")
     func hangUp() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in

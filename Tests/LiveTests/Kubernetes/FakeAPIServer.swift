@@ -88,11 +88,8 @@ private final class ClusterHandler: ChannelInboundHandler {
     private func play(_ answer: FakeCluster.Answer, _ context: ChannelHandlerContext) {
         switch answer {
         case .json(let status, let text):
-            let headers: HTTPHeaders = ["Content-Type": "application/json", "Content-Length": "\(text.utf8.count)"]
-            write(.head(.init(version: .http1_1, status: .init(statusCode: status), headers: headers)), context)
-            write(.body(.byteBuffer(ByteBuffer(string: text))), context)
-            write(.end(nil), context)
-            context.flush()
+            write(status, ["Content-Type": "application/json", "Content-Length": "\(text.utf8.count)"], text, context)
+        case .later(let wait): write(429, ["Retry-After": wait, "Content-Length": "0"], "", context)
         case .silence: break
         case .hangUp: context.close(promise: nil)
         case .watch(let version):
@@ -116,6 +113,13 @@ private final class ClusterHandler: ChannelInboundHandler {
                 }
             }
         }
+    }
+
+    private func write(_ status: Int, _ headers: HTTPHeaders, _ text: String, _ context: ChannelHandlerContext) {
+        write(.head(.init(version: .http1_1, status: .init(statusCode: status), headers: headers)), context)
+        write(.body(.byteBuffer(ByteBuffer(string: text))), context)
+        write(.end(nil), context)
+        context.flush()
     }
 
     private func write(_ part: HTTPServerResponsePart, _ context: ChannelHandlerContext) {

@@ -19,6 +19,8 @@ final class FakeCluster: @unchecked Sendable {
 
     enum Answer: Sendable {
         case json(Int, String)
+        /// 429 with what its field `Retry-After` says.
+        case later(String)
         /// A watch that goes on from a version.
         case watch(after: Int)
         /// Says nothing, ever.

@@ -21,11 +21,14 @@ struct RateBucket: Hashable, Sendable {
         filled = now
     }
 
+    /// A wait that is told is never longer: a worker that counts too much can take more than a clock could tell.
+    private static let longestWait = 365 * 86_400.0
+
     /// How long until `amount` is there; zero when it is, `nil` when a full bucket does not hold it.
     func wait(for amount: Int) -> TimeSpan? {
         guard amount <= limit else { return nil }
         let missing = Double(amount) - level
-        return missing <= 0 ? .zero : .estimate(seconds: missing * 60 / Double(limit))
+        return missing <= 0 ? .zero : .estimate(seconds: min(missing * 60 / Double(limit), Self.longestWait))
     }
 
     /// Until it is full.
