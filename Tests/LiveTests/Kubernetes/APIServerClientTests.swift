@@ -31,6 +31,19 @@ struct APIServerClientTests {
         }
     }
 
+    @Test(
+        "A wait that none can be is none", arguments: ["-1", "-9223372036854775808", "9223372036854775808", "tomorrow"])
+    func oddWaits(wait: String) async throws {
+        let answer = "HTTP/1.1 503 No\r\nRetry-After: \(wait)\r\nContent-Length: 0\r\n\r\n"
+        let server = try await OddServer { _ in [.send(answer)] }
+        let access = ClusterAccess(host: "127.0.0.1", port: server.port, isTLS: false, namespace: "live")
+        await #expect(throws: APIServerError.unavailable(status: 503, "")) {
+            try await Self.client(access, call: .milliseconds(200)).get(Self.scale, as: KubernetesScale.self)
+        }
+        #expect(server.requests.count > 1)
+        try await server.stop()
+    }
+
     @Test("A connection that is closed without an answer is tried again")
     func hangUp() async throws {
         try await FakeAPIServer.with(FakeCluster(replicas: 2)) { server in
