@@ -27,7 +27,8 @@ final class RecordedPeriod {
         /// Whether it only watches.
         var isShadow = false
         var isDaily = false
-        /// Of an hour before the period, with one tick.
+        var limits = GuardLimits()
+        /// Of an hour before the period, with one tick and without limits of its own.
         var earlier: (any ScalingPolicy)?
     }
 
@@ -138,11 +139,11 @@ final class RecordedPeriod {
 
     private func writeJournal(_ control: Control) throws {
         if let earlier = control.earlier {
-            var opened = try open(earlier, control)
+            var opened = try open(earlier, GuardLimits(), control)
             opened.loop.ingest(status(at: at(-3600), target: 1, generation: 0))
             try opened.journal.append(opened.loop.tick(at: at(-3600)), of: opened.loop)
         }
-        var opened = try open(control.policy, control)
+        var opened = try open(control.policy, control.limits, control)
         var target = 1
         var generation = 0
         for tick in 1...Self.ticks {
@@ -157,10 +158,12 @@ final class RecordedPeriod {
         }
     }
 
-    private func open(_ policy: any ScalingPolicy, _ control: Control) throws -> JournalAppender.Opened {
+    private func open(
+        _ policy: any ScalingPolicy, _ limits: GuardLimits, _ control: Control
+    ) throws -> JournalAppender.Opened {
         let observed = ObservedPool(id: pool, bounds: ReplicaBounds(minimum: 1, maximum: 9))
         return try JournalAppender.open(
-            path: journal, origin: "a test", policy: policy, limits: GuardLimits(),
+            path: journal, origin: "a test", policy: policy, limits: limits,
             observer: Observer(pools: [observed], window: .seconds(20), staleness: .seconds(20)),
             isDaily: control.isDaily)
     }

@@ -1,3 +1,4 @@
+import Control
 import FleetModel
 import Formats
 import Foundation
@@ -250,8 +251,12 @@ import Units
         #expect(usd(leaf(summary, "cost", "total_usd")) == USD(nanodollars: 32_000_000))
     }
 
-    @Test func `a policy that another replaced before the period is no change in it`() throws {
-        let period = try RecordedPeriod(.init(earlier: StaticPolicy(parameters: .init(replicas: 5))))
+    @Test(arguments: [5, 2])
+    func `a policy or limits that others replaced before the period are no change in it`(replicas: Int) throws {
+        // Of two replicas as in the period, where only the limits differ.
+        let limits = replicas == 2 ? GuardLimits(maximumAdded: 3) : GuardLimits()
+        let period = try RecordedPeriod(
+            .init(limits: limits, earlier: StaticPolicy(parameters: .init(replicas: replicas))))
         func isTold(_ arguments: String...) throws -> Bool? {
             let (text, code) = try period.report(arguments)
             #expect(code == 0, "\(text)")

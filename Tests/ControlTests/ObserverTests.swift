@@ -73,14 +73,45 @@ struct ObserverTests {
         let record = loop.tick(at: at(0))
         #expect(record.observation.pools[0].runningSequences == nil)
         #expect(record.observation.pools[0].queueDepth == nil)
-        // Nor is a level that is none.
+        // Nor is a level that is none, or the number of an order.
         loop.ingest(status(1, ready: [1], target: Int(min(value, 1e18))))
         #expect(loop.tick(at: at(1)).observation.pools[0].target == 2)
+        loop.ingest(status(2, ready: [1], applied: Int(min(value, 1e18))))
+        #expect(loop.tick(at: at(2)).observation.pools[0].target == 2)
         let header = try JournalHeader(origin: "a test", policy: policy, limits: GuardLimits())
         var writer = JournalWriter(header)
         let line = try writer.line(of: record, by: loop.policy)
         var replay = try JournalReplay(header, text: try header.line)
         try replay.check(try JSONDecoder().decode(JournalRecord.self, from: Data(line.utf8)), text: line)
+    }
+
+    @Test("A counter that no fleet has is not believed, a gateway's or a replica's")
+    func countersBeyondAllFleets() {
+        for index in 0..<3 {
+            var observer = Self.observer()
+            observer.ingest(status(0, ready: []))
+            observer.ingest(gateway(0, requests: 0))
+            let counters = (0..<3).map { $0 == index ? 1e300 : 1 }
+            observer.ingest(gateway(60, requests: counters[0], prompt: counters[1], output: counters[2]))
+            let pool = observer.observation(at: at(60)).pools[0]
+            #expect(pool.offered == nil && pool.doubtful == 1)
+        }
+        let counters: [WritableKeyPath<ReplicaSample, Double?>] = [
+            \.promptTokens, \.generationTokens, \.completedRequests, \.preemptions, \.prefixCacheQueries,
+            \.prefixCacheHits,
+        ]
+        var odd = counters.map { counter in
+            var sample = sample(0)
+            sample[keyPath: counter] = 1e300
+            return sample
+        }
+        odd.append(sample(0, ttft: [0, 0, 0, 1e300]))
+        for sample in odd {
+            var observer = Self.observer()
+            observer.ingest(status(0, ready: [1]))
+            observer.ingest(sample)
+            #expect(observer.observation(at: at(0)).pools[0].missingReplicas == 1)
+        }
     }
 
     @Test("Offered traffic is the increase over the window, once two scrapes span it")

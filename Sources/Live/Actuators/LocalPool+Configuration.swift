@@ -18,6 +18,8 @@ extension LocalPool {
         var isRetired = false
         /// With it workers end when this process does; without it they go on for the next controller.
         var lifeline: Lifeline?
+        /// How often a pool whose workers end with it says that it is there: what is killed with it is billed until it last did.
+        var sightings = TimeSpan.minutes(1)
         /// The program and arguments of a worker.
         ///
         /// - Parameter readyAt: When its cold start is to end, on the monotonic clock; `nil` for as soon as it can.

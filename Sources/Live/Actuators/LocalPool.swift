@@ -409,7 +409,7 @@ public actor LocalPool: PoolActuator {
 
     /// Whether it is time to say that this fleet is there: what is killed with it is billed until it last did.
     private func isUnseen(at now: Instant) -> Bool {
-        configuration.lifeline != nil && state.seen.map { now - $0 >= .minutes(1) } ?? true
+        configuration.lifeline != nil && state.seen.map { now - $0 >= configuration.sightings } ?? true
     }
 
     /// Reads what a starting worker has printed.

@@ -2,6 +2,7 @@ import Control
 import FleetModel
 import Foundation
 import NIOPosix
+import Scaling
 import Store
 import Testing
 
@@ -80,7 +81,9 @@ private final class SmallScenario {
     }
 
     /// Starts a program of the live plane here.
-    func start(_ arguments: String...) throws -> Program {
+    func start(_ arguments: String...) throws -> Program { try start(arguments) }
+
+    func start(_ arguments: [String]) throws -> Program {
         let program = try Program(arguments, in: folder)
         programs.append(program)
         return program
@@ -124,16 +127,22 @@ private final class SmallScenario {
 private final class Program {
     let process = Process()
     private let output = Pipe()
+    private let errors: URL
 
     init(_ arguments: [String], in folder: String) throws {
+        errors = URL(filePath: "\(folder)/\(UUID()).errors")
+        try Data().write(to: errors)
         process.executableURL = URL(filePath: WorkerProcessTests.tidegate)
         process.arguments = arguments
         process.environment = Reaper.environment
         process.currentDirectoryURL = URL(filePath: folder)
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
     }
+
+    /// What it has said of what is wrong.
+    var complaint: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
 
     func kill() {
         Foundation.kill(process.processIdentifier, SIGKILL)
@@ -174,7 +183,7 @@ struct FleetProcessTests {
         let program = try scenario.start("rehearse", "scenario.yaml", "--output", "out", "--json", "--quiet")
         let text = program.end()
         // 75 where this machine was too busy for the profile's time: that is a verdict too.
-        #expect([0, 75].contains(program.process.terminationStatus))
+        #expect([0, 75].contains(program.process.terminationStatus), "\(program.complaint)")
         struct Report: Decodable {
             struct Side: Decodable {
                 struct Resize: Decodable { var pool: PoolID, from: Int, to: Int }
@@ -371,20 +380,58 @@ struct FleetProcessTests {
     func cannotStart() async throws {
         let scenario = try SmallScenario()
         defer { scenario.end() }
-        func up(port: Int, state: String) throws -> Int32 {
-            let fleet = try scenario.start(
-                "up", "scenario.yaml", "--port", "\(port)", "--status-port", "0", "--state", state, "--json")
+        func code(_ arguments: String...) throws -> Int32 {
+            let fleet = try scenario.start(arguments)
             _ = fleet.end()
             return fleet.process.terminationStatus
+        }
+        func up(port: Int = 0, state: String, policy: String = "schedule") throws -> Int32 {
+            try code(
+                "up", "scenario.yaml", "--port", "\(port)", "--status-port", "0", "--state", state, "--policy", policy,
+                "--json")
+        }
+        /// A file that is not what it should be.
+        func damage(_ path: String) throws {
+            let url = URL(filePath: "\(scenario.folder)/\(path)")
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try "a shopping list\n".write(to: url, atomically: true, encoding: .utf8)
         }
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         #expect(try up(port: listener.localAddress!.port!, state: "taken") == 69)
         try await listener.close()
-        let state = "\(scenario.folder)/damaged"
-        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-        try "a shopping list\n".write(toFile: "\(state)/journal.jsonl", atomically: true, encoding: .utf8)
-        #expect(try up(port: 0, state: "damaged") == 65)
+        try damage("journal/journal.jsonl")
+        #expect(try up(state: "journal") == 65)
+        try damage("pool/pools/chat/workers.json")
+        #expect(try up(state: "pool") == 65)
+        try damage("policy.json")
+        #expect(try up(state: "policy", policy: "policy.json") == 65)
+        let path = try scenario.configuration(gateway: 1, admin: 1, controller: 1)
+        #expect(try code("control", "--config", path, "--policy", "policy.json") == 65)
+        #expect(try code("control", "--config", path, "--policy", "nowhere.json") == 66)
+        // Whole, and of what no policy can be.
+        let odd = try PolicyFile(StaticPolicy(parameters: .init(replicas: -1)))
+        try CanonicalJSON.encode(odd).write(
+            toFile: "\(scenario.folder)/odd.json", atomically: true, encoding: .utf8)
+        #expect(try code("control", "--config", path, "--policy", "odd.json") == 65)
+        #expect(try up(state: "odd", policy: "odd.json") == 65)
+    }
+
+    @Test("Ctrl-C ends a fleet whose workers do not start", .timeLimit(.minutes(1)), arguments: ["up", "rehearse"])
+    func interrupted(command: String) async throws {
+        let scenario = try SmallScenario()
+        defer { scenario.end() }
+        var arguments = [command, "scenario.yaml", "--executor", "core", "--model", "nowhere"]
+        arguments +=
+            command == "up" ? ["--port", "0", "--status-port", "0", "--state", "out/state"] : ["--output", "out"]
+        let fleet = try scenario.start(arguments)
+        let log = "\(scenario.folder)/out/state/pools/chat/r0.log.err"
+        try await until("a worker has tried") { FileManager.default.fileExists(atPath: log) }
+        fleet.process.interrupt()
+        try await until("it has ended") { !fleet.process.isRunning }
+        #expect(
+            fleet.process.terminationReason == .exit && fleet.process.terminationStatus == 130, "\(fleet.complaint)")
     }
 
     @Test("Workers of a fleet in one process end with it, though it is killed", .timeLimit(.minutes(1)))

@@ -95,6 +95,17 @@ struct LocalPoolTests {
         #expect(pool.running == ["r0", "r1"] && FileManager.default.fileExists(atPath: "\(pool.folder)/workers.json"))
     }
 
+    @Test("A fleet says that it is there also while nothing happens", .timeLimit(.minutes(1)))
+    func sightings() async throws {
+        var pool = WaitingPool()
+        pool.sightings = .milliseconds(50)
+        defer { pool.end() }
+        try await pool.tended(by: pool.controller(lifeline: try Lifeline())) {
+            let quiet = LiveClock().now + .milliseconds(100)
+            try await until("it says so") { try #require(LocalPoolState.read(pool.folder)?.seen) > quiet }
+        }
+    }
+
     @Test("What a controller ordered and did not live to do, the next one does", .timeLimit(.minutes(1)))
     func halfDone() async throws {
         let pool = WaitingPool()
@@ -177,6 +188,22 @@ struct LocalPoolTests {
         #expect(pool.sockets.isEmpty)
     }
 
+    @Test("A worker that does not end by its deadline is ended, and leaves no socket", .timeLimit(.minutes(1)))
+    func overdue() async throws {
+        var pool = WaitingPool.serving
+        pool.drainDeadline = .milliseconds(100)
+        defer { pool.end() }
+        let controller = pool.controller()
+        try await pool.tended(by: controller) {
+            for replica in ["r0", "r1"] { pool.signal(replica, SIGSTOP) }
+            try await controller.apply(order(1, generation: 1), epoch: 1, at: .epoch)
+            try await until("one is gone") {
+                pool.running.count == 1 && pool.sockets == pool.running.map { "\($0).sock" }
+            }
+            #expect(try await controller.status(at: .epoch).pool.readyReplicas.count == 1)
+        }
+    }
+
     @Test("Where a path is too long for sockets, workers have none", .timeLimit(.minutes(1)), arguments: [0, 50])
     func longPath(more: Int) async throws {
         var pool = WaitingPool()
@@ -223,7 +250,9 @@ struct LocalPoolTests {
 
     @Test("What a worker of an earlier fleet has printed is not its namesake's", .timeLimit(.minutes(1)))
     func earlierLogs() async throws {
-        let pool = WaitingPool()
+        var pool = WaitingPool()
+        // Slow enough that the earlier words are read before there are others.
+        pool.command[2] = "sleep 0.2; \(pool.command[2])"
         defer { pool.end() }
         try FileManager.default.createDirectory(atPath: pool.folder, withIntermediateDirectories: true)
         let words = #"{"event":"listening","url":"http://127.0.0.1:9"}"# + "\n" + #"{"event":"ready"}"# + "\n"
@@ -256,6 +285,37 @@ struct LocalPoolTests {
         #expect(Set(ends + starts).count == 1)
     }
 
+    @Test("Who is there has a machine of the new kind before those whose machine is still to come", arguments: [1, 2])
+    func machinesToCome(slots: Int) {
+        let pool = WaitingPool()
+        var state = LocalPoolState(pool.configuration())
+        let (now, later) = (Instant.epoch + .hours(1), Instant.epoch + .hours(1) + .seconds(60))
+        let coldStart = ColdStart(provision: .seconds(90), pull: .zero, load: .zero, warmUp: .zero)
+        let lives = [ReplicaLifecycle(coldStart: coldStart, at: now - .seconds(30)), ReplicaLifecycle(readyAt: now)]
+        var replicas = lives.enumerated().map { number, life in
+            let machine = state.machines.place(handedOver: number == 0 ? later : now - .seconds(30))
+            return LocalReplica(
+                id: ReplicaID(number), machine: machine, lifecycle: life, log: "", at: now - .seconds(30))
+        }
+        let next = pool.configuration(instance: "another-machine", slots: slots)
+        let records = state.exchangeMachines(of: &replicas, for: next, at: now)
+        // The one that was never handed over is on no bill.
+        #expect(records.map(\.instance) == ["chat-i1"] && records[0].end == now && records[0].idle == .seconds(30))
+        let launched = replicas.map { state.machines.machines[$0.machine]!.launched }
+        #expect(launched == (slots == 1 ? [later, now] : [now, now]))
+    }
+
+    @Test("Time that is charged already is not charged again by what was due before")
+    func chargedOnce() {
+        let start = Instant.epoch + .hours(1)
+        var state = LocalPoolState(WaitingPool().configuration())
+        let machine = state.machines.place(handedOver: start)
+        var replica = LocalReplica(
+            id: ReplicaID(0), machine: machine, lifecycle: ReplicaLifecycle(readyAt: start), log: "", at: start)
+        for second in [20, 10, 30] as [Int64] { state.meter(&replica, at: start + .seconds(second)) }
+        #expect(state.machines.machines[machine]!.tally.idle == .seconds(30))
+    }
+
     @Test("Usage that could not be written is written with the next", .timeLimit(.minutes(1)))
     func usageLater() async throws {
         let pool = WaitingPool()
@@ -272,6 +332,7 @@ struct LocalPoolTests {
         await local.standDown()
         let next = pool.controller()
         try await next.begin(epoch: 2)
+        #expect(try MachineUsageFile.read(path: usage).count == 2)
         try await Task.sleep(for: .milliseconds(5))
         await Self.close(next, at: clock.now)
         await next.stopAll(within: .seconds(5))

@@ -29,22 +29,33 @@ struct WaitingPool {
         return pool
     }
 
+    var drainDeadline = TimeSpan.seconds(30)
+    /// How often a fleet says that it is there.
+    var sightings = TimeSpan.minutes(1)
+
     /// What one controller knows of the pool.
     ///
     /// - Parameter lifeline: That of a fleet, whose workers end with it.
     func controller(lifeline: Lifeline? = nil, instance: String = "this-machine") -> LocalPool {
+        var configuration = configuration(instance: instance)
+        configuration.lifeline = lifeline
+        return LocalPool(configuration, clock: LiveClock())
+    }
+
+    /// - Parameter slots: Replicas on a machine.
+    func configuration(instance: String = "this-machine", slots: Int = 1) -> LocalPool.Configuration {
         let profile = TestProfiles.flat(step: 1e6)
         let pool = PoolConfiguration(
             id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
             offering: Offering(
                 provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
-            replicasPerInstance: 1, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
+            replicasPerInstance: slots, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
             bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
-            maxWaitingPerReplica: 10, drainDeadline: .seconds(30))
+            maxWaitingPerReplica: 10, drainDeadline: drainDeadline)
         var configuration = LocalPool.Configuration(
             pool: pool, price: nil, tenantCount: 1, folder: folder, command: { [command] _, _ in command })
-        configuration.lifeline = lifeline
-        return LocalPool(configuration, clock: LiveClock())
+        configuration.sightings = sightings
+        return configuration
     }
 
     /// Has a controller begin the pool, and look after it while `body` runs, from when both workers are ready.
