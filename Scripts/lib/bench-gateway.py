@@ -34,7 +34,7 @@ print("Clients, gateway (two event loops, keys, budgets, ledger with synced comm
 print(f"process and share all cores. Each line is one run of {seconds} s after a second of warming up. Times in ms.")
 print("The gateway reaches the worker by a Unix socket, as it does the workers of a local pool; clients come by loopback TCP.")
 if prefix:
-    print(f"The process was run by `{prefix}`, because others used the machine.")
+    print(f"The process was run by `{prefix}`, before whatever else the machine does.")
 print()
 print("*Stalls*: a virtual machine stands still when its host gives it less than whole cores. As many threads as cores, before all")
 print("others, notice; columns *unstalled* leave out what met such a moment or came up to four times as long after it. Verdicts are on these.")
