@@ -507,8 +507,8 @@ struct GatewayTests {
                 for _ in 0..<50 {
                     tasks.addTask {
                         let reply = try await gateway.complete(
-                            #"{"model":"flat-model","prompt":"a","max_tokens":60,"stream":true}"#)
-                        return reply.events.count == 61 && reply.events.last == "[DONE]"
+                            #"{"model":"flat-model","prompt":"a","max_tokens":300,"stream":true}"#)
+                        return reply.events.count == 301 && reply.events.last == "[DONE]"
                     }
                 }
                 try await until("all run") { try await worker.metric("num_requests_running") == 50 }
