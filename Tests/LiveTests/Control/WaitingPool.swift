@@ -3,6 +3,8 @@ import FleetModel
 import Foundation
 import Simulation
 
+import Units
+
 @testable import Live
 
 /// A pool whose workers are programs that only wait, and say that they serve and how they were started.
