@@ -2,7 +2,6 @@ import EngineModel
 import FleetModel
 import Foundation
 import Simulation
-
 import Units
 
 @testable import Live
