@@ -14,7 +14,7 @@ extension StepTimeFit {
     private static let leastSteps = 8
 
     /// Gives decode steps of each width their own time, where that pays: engines compute batches in tiles, or fill them up to
-    /// sizes that they have prepared, so a fifth sequence can cost what four did and a sixth nothing.
+    /// sizes that they have prepared, so a fifth sequence can cost more than the three before it together and a sixth nothing.
     ///
     /// The stair of a width is the median of what its steps took beyond the curve; widths that were hardly seen lie on a line
     /// between the others. No sequence makes a step shorter: where one seems to, both widths have their mean. Stairs stay only

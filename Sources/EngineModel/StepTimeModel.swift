@@ -45,7 +45,8 @@ public struct StepFeatures: Hashable, Sendable {
 ///
 /// with D decode sequences, K the KV tokens they read, P prefill tokens, A = Σ t·(c + t/2) the prefill area and Kp the
 /// KV tokens behind the chunks, and S = D·max − K how unequal the contexts of a batch are. Engines compute
-/// batches in tiles, or filled up to sizes that they have prepared: e(D) is the stairs that this makes. The two are fitted apart because a KV token costs about twice as much in a mixed batch
+/// batches in tiles, or filled up to sizes that they have prepared: e(D) is the stairs that this makes. The two are fitted
+/// apart because a KV token costs about twice as much in a mixed batch
 /// (measured on vLLM's kernels). `hostOverhead` is added to both: what the engine does between kernels.
 public struct StepTimeCoefficients: Hashable, Sendable, Codable {
     /// Decode-only regime, all in ns and never negative but for the hinges' slopes, which may bend either way.
