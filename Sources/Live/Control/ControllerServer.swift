@@ -24,6 +24,7 @@ public final class ControllerServer: Sendable {
         logger.logLevel = .critical
         let app = Application(
             responder: ControllerResponder(controller: controller, access: AdminAccess(tokens: tokens)),
+            server: .connections(),
             configuration: .init(address: .hostname(listen.host, port: listen.port), serverName: "tidegate"),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? listen.port) }, logger: logger)
         var services = ServiceGroupConfiguration(services: [app], logger: logger)

@@ -213,12 +213,10 @@ extension GatewayServer {
             idleTimeout: .seconds(60),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))
-        guard let tls = core.tls else { return .http1(configuration: http) }
-        return HTTPServerBuilder { [core] responder in
-            MutualTLSChannel(
-                base: HTTP1Channel(responder: responder, configuration: http), material: tls, allowed: [.controller]
-            ) { core.refused($0, $1, by: "admin") }
+        let peers = core.tls.map { [core] material in
+            HTTPConnections.Peers(material: material, allowed: [.controller]) { core.refused($0, $1, by: "admin") }
         }
+        return .connections(http, from: peers)
     }
 }
 

@@ -89,14 +89,12 @@ public final class WorkerServer: Sendable {
     }
 
     private static func server(_ configuration: Configuration) -> HTTPServerBuilder {
-        let http = channel(configuration.limits)
-        guard let tls = configuration.tls else { return .http1(configuration: http) }
-        return HTTPServerBuilder { responder in
-            MutualTLSChannel(
-                base: HTTP1Channel(responder: responder, configuration: http), material: tls,
-                allowed: [.gateway, .controller]
-            ) { configuration.onRefusedPeer($0, words(for: $1)) }
+        let peers = configuration.tls.map { material in
+            HTTPConnections.Peers(material: material, allowed: [.gateway, .controller]) {
+                configuration.onRefusedPeer($0, words(for: $1))
+            }
         }
+        return .connections(channel(configuration.limits), from: peers)
     }
 
     /// Where a peer is.

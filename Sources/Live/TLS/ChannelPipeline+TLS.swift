@@ -1,26 +1,5 @@
-import Hummingbird
-import HummingbirdCore
-import Logging
 import NIOCore
 import NIOSSL
-
-/// An HTTP server's connections under mutual TLS: with the files as they are when a peer connects, for certain roles.
-struct MutualTLSChannel<Base: ServerChildChannel>: ServerChildChannel {
-    typealias Value = Base.Value
-
-    let base: Base
-    let material: TLSMaterial
-    let allowed: [PeerRole]
-    let refused: @Sendable (PeerRefusal, SocketAddress?) -> Void
-
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addMutualTLSServer(material, allowed: allowed, refused: refused)
-        }.flatMap { base.setup(channel: channel, logger: logger) }
-    }
-
-    func handle(value: Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
-}
 
 extension ChannelPipeline.SynchronousOperations {
     /// Adds TLS for a server whose peers must show a certificate of one of the roles.
