@@ -36,8 +36,8 @@ print("The gateway reaches the worker by a Unix socket, as it does the workers o
 if prefix:
     print(f"The process was run by `{prefix}`, before whatever else the machine does.")
 print()
-print("*Stalls*: a virtual machine stands still when its host gives it less than whole cores. As many threads as cores, before all")
-print("others, notice; columns *unstalled* leave out what met such a moment or came up to four times as long after it. Verdicts are on these.")
+print("*Stalls*: a virtual machine stands still when its host gives it less than whole cores. A thread on each core, before all")
+print("others, notices; columns *unstalled* leave out what met such a moment or came up to four times as long after it. Verdicts are on these.")
 
 
 def times(f):

@@ -104,3 +104,23 @@ print(f"Profile: {found['fit']['fitted']} steps fitted, noise {100 * found['nois
       f"request beside its steps. Its own held-out load ({held['description']}): {errors}.")
 PY
 }
+
+# By how many percent the steps of profile $2 are longer than those of $1, in the mean, with prompts of $3 to $4 tokens and
+# answers of $5 to $6.
+drift() {
+    PYTHONPATH=Scripts/lib python3 - "$@" <<'PY'
+import json, sys
+from step_time import nanoseconds
+shortest, longest, least, most = map(int, sys.argv[3:])
+context = (shortest + longest) // 2 + (least + most) // 4
+# Steps as loads have them: decoding batches, and the same with a prompt.
+steps = [(0, d, context * d) for d in (2, 4, 8, 12, 16)]
+steps += [(p, d, context * d) for p in (shortest, (shortest + longest) // 2, longest) for d in (2, 8, 15)]
+before, after = (json.load(open(path)) for path in sys.argv[1:3])
+changes = [nanoseconds(after, *step) / nanoseconds(before, *step) - 1 for step in steps]
+print(f"{100 * sum(changes) / len(changes):+.2f}")
+PY
+}
+
+# Whether a drift is small enough to take the machine for the same.
+is_steady() { python3 -c "import sys; sys.exit(abs($1) > 2)"; }

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Notices when the machine itself stands still, as virtual machines do whose host gives them less than whole processors.
 ///
-/// As many threads as there are processors, before all others, sleep for half a millisecond again and again: when one comes back
-/// much later, nothing else ran there either.
+/// A thread on each processor, before all others, sleeps for half a millisecond again and again: when one comes back much later,
+/// nothing else ran there either.
 final class StallWatch: Sendable {
     struct Stall: Hashable, Sendable {
         var from: Int64
@@ -21,9 +21,11 @@ final class StallWatch: Sendable {
         let watch = StallWatch()
         let isAllowed = Mutex(true)
         let ready = DispatchSemaphore(value: 0)
-        let count = ProcessInfo.processInfo.activeProcessorCount
-        for _ in 0..<count {
+        let processors = allowedProcessors()
+        for processor in processors {
             Thread {
+                // Where they may move, all of them may sleep beside the processor that stands still.
+                stay(on: processor)
                 var parameters = sched_param(sched_priority: 90)
                 let isFirst = pthread_setschedparam(pthread_self(), SCHED_RR, &parameters) == 0
                 if !isFirst { isAllowed.withLock { $0 = false } }
@@ -31,8 +33,22 @@ final class StallWatch: Sendable {
                 if isFirst { watch.watch() }
             }.start()
         }
-        for _ in 0..<count { ready.wait() }
+        for _ in processors { ready.wait() }
         return isAllowed.withLock { $0 } ? watch : nil
+    }
+
+    private static func allowedProcessors() -> [Int] {
+        var set = cpu_set_t()
+        sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set)
+        return withUnsafeBytes(of: set) { bytes in
+            (0..<bytes.count * 8).filter { bytes[$0 / 8] & 1 << ($0 % 8) != 0 }
+        }
+    }
+
+    private static func stay(on processor: Int) {
+        var set = cpu_set_t()
+        withUnsafeMutableBytes(of: &set) { $0[processor / 8] = 1 << (processor % 8) }
+        sched_setaffinity(0, MemoryLayout<cpu_set_t>.size, &set)
     }
 
     private func watch() {
