@@ -168,15 +168,21 @@ def pair():
             except Failure:
                 if is_kill:
                     raise
-                # It was stopped with a lock in its hands, so nothing may be done before it goes on, and then by the other.
+                # It was stopped with a lock in its hands, so nothing may be done before it goes on.
+                # It may go on to lead, for nobody has taken its lease; or the lock goes to the other first.
                 kept_out += 1
+                known = len(fleet.records()[0])
                 leader.signal(signal.SIGCONT)
-                wait(lambda: fleet.records()[0][-1]["context"]["epoch"] > epoch, "somebody leads again", 10)
-                if not follows():
-                    watch(leader, 2)
-                    continue
-                lead = 1 - lead
-                watch(other, 2)
+
+                def leads():
+                    roles = [(fleet.status(one) or {}).get("role") for one in (0, 1)]
+                    return roles.index("active") if sorted(map(str, roles)) == ["active", "standby"] else None
+                wait(lambda: len(fleet.records()[0]) > known + 4 and leads() is not None, "somebody leads again", 10)
+                # Until then both may have led, one after the other.
+                for pid, _ in fleet.processes():
+                    parents.setdefault(pid, 0)
+                lead = leads() if leads() is not None else lead
+                watch(pairs[lead], 2)
                 continue
             (killed if is_kill else stopped).append(time.monotonic() - began)
             # What the old one started before it was stopped is its own.
@@ -206,15 +212,15 @@ def pair():
         old_records = sum(later < earlier for earlier, later in zip(epochs, epochs[1:]))
         if old_records:
             failures.append(f"{old_records} records of an earlier epoch behind a later one")
-        if doubled:
-            failures.append(f"workers were there twice, {doubled} times")
-        if foreign:
-            failures.append(f"workers of one that did not lead: {sorted(foreign)[:3]}")
         state = fleet.pool()
         if state["epoch"] != epochs[-1]:
             failures.append(f"the pool is in epoch {state['epoch']}, the journal in {epochs[-1]}")
     except Failure as failure:
         failures.append(f"handover {done}: {failure}")
+    if doubled:
+        failures.append(f"workers were there twice, {doubled} times")
+    if foreign:
+        failures.append(f"workers of one that did not lead: {sorted(foreign)[:3]}")
 
     def spread(values):
         return f"{sorted(values)[len(values) // 2]:.2f}, {max(values):.2f}" if values else "–"
