@@ -1,3 +1,4 @@
+import CBench
 import Foundation
 import Glibc
 import Synchronization
@@ -21,11 +22,11 @@ final class StallWatch: Sendable {
         let watch = StallWatch()
         let isAllowed = Mutex(true)
         let ready = DispatchSemaphore(value: 0)
-        let processors = allowedProcessors()
+        let processors = (0..<1024).filter { cbench_allows_processor($0) != 0 }
         for processor in processors {
             Thread {
                 // Where they may move, all of them may sleep beside the processor that stands still.
-                stay(on: processor)
+                cbench_stay_on(processor)
                 var parameters = sched_param(sched_priority: 90)
                 let isFirst = pthread_setschedparam(pthread_self(), SCHED_RR, &parameters) == 0
                 if !isFirst { isAllowed.withLock { $0 = false } }
@@ -35,20 +36,6 @@ final class StallWatch: Sendable {
         }
         for _ in processors { ready.wait() }
         return isAllowed.withLock { $0 } ? watch : nil
-    }
-
-    private static func allowedProcessors() -> [Int] {
-        var set = cpu_set_t()
-        sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set)
-        return withUnsafeBytes(of: set) { bytes in
-            (0..<bytes.count * 8).filter { bytes[$0 / 8] & 1 << ($0 % 8) != 0 }
-        }
-    }
-
-    private static func stay(on processor: Int) {
-        var set = cpu_set_t()
-        withUnsafeMutableBytes(of: &set) { $0[processor / 8] = 1 << (processor % 8) }
-        sched_setaffinity(0, MemoryLayout<cpu_set_t>.size, &set)
     }
 
     private func watch() {
