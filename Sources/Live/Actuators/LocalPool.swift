@@ -421,7 +421,8 @@ public actor LocalPool: PoolActuator {
             meter(index, at: due)
             _ = replicas[index].lifecycle.handle(.timer, at: due)
         }
-        guard replicas[index].readLog(), replicas[index].isUp else { return false }
+        // A worker whose own start is shorter waits for its machine, as it would elsewhere: nothing is billed before that.
+        guard replicas[index].handedOver == nil, replicas[index].readLog(), replicas[index].isUp else { return false }
         meter(index, at: now)
         guard replicas[index].lifecycle.handle(.healthy, at: now) == .serve else { return false }
         restart.succeed()

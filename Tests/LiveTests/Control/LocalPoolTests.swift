@@ -188,6 +188,20 @@ struct LocalPoolTests {
         #expect(pool.sockets.isEmpty)
     }
 
+    @Test("A worker that is up before its machine serves from when that comes", .timeLimit(.minutes(1)))
+    func machineToCome() async throws {
+        var pool = WaitingPool.serving
+        pool.provision = .seconds(2)
+        defer { pool.end() }
+        let controller = pool.controller()
+        try await pool.tended(by: controller) {
+            let start = MonotonicTime.now
+            try await controller.apply(order(3, generation: 1), epoch: 1, at: .epoch)
+            try await until("it is ready") { try await controller.status(at: .epoch).pool.readyReplicas.count == 3 }
+            #expect(MonotonicTime.now - start >= .seconds(2))
+        }
+    }
+
     @Test("A worker that does not end by its deadline is ended, and leaves no socket", .timeLimit(.minutes(1)))
     func overdue() async throws {
         var pool = WaitingPool.serving

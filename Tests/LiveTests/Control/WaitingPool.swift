@@ -31,6 +31,8 @@ struct WaitingPool {
     }
 
     var drainDeadline = TimeSpan.seconds(30)
+    /// How long a machine takes to come, of all but the first ones.
+    var provision = TimeSpan.zero
     /// How often a fleet says that it is there.
     var sightings = TimeSpan.minutes(1)
 
@@ -50,7 +52,8 @@ struct WaitingPool {
             id: PoolID("chat"), profile: profile, batcher: TestProfiles.limits(profile),
             offering: Offering(
                 provider: "local", instanceType: instance, zone: "here", capacityType: .onDemand),
-            replicasPerInstance: slots, coldStart: ColdStart(provision: .zero, pull: .zero, load: .zero, warmUp: .zero),
+            replicasPerInstance: slots,
+            coldStart: ColdStart(provision: provision, pull: .zero, load: .zero, warmUp: .zero),
             bounds: ReplicaBounds(minimum: 1, maximum: 9), initialReplicas: 2, router: .leastOutstanding,
             maxWaitingPerReplica: 10, drainDeadline: drainDeadline)
         var configuration = LocalPool.Configuration(
