@@ -4,7 +4,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,18 +12,14 @@ import time
 import urllib.error
 import urllib.request
 
+from fleet import free_port
+
 programs, tests = map(os.path.abspath, sys.argv[1:])
 folder = tempfile.mkdtemp(prefix="tidegate-kubernetes-")
 files = {name: os.path.join(folder, name) for name in (
     "ca.crt", "ca.key", "server.crt", "server.key", "server.csr", "server.ext", "tokens.csv", "administrator.token",
     "controller.token", "kubeconfig")}
 running = []
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def start(name, words):
