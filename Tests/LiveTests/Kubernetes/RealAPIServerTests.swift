@@ -59,9 +59,17 @@ struct RealAPIServerTests {
     }
 
     private func setCount(_ count: Int) async throws {
-        var scale = try await administrator.get(Self.workload + "/scale", as: KubernetesScale.self)
-        scale.spec.replicas = count
-        _ = try await administrator.put(Self.workload + "/scale", scale)
+        try await until("the count is \(count)") {
+            var scale = try await administrator.get(Self.workload + "/scale", as: KubernetesScale.self)
+            scale.spec.replicas = count
+            do {
+                _ = try await administrator.put(Self.workload + "/scale", scale)
+                return true
+            } catch APIServerError.conflict {
+                // The cluster's own controller wrote the object in between.
+                return false
+            }
+        }
     }
 
     private func count() async throws -> Int {
