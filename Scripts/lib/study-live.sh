@@ -122,5 +122,5 @@ print(f"{100 * sum(changes) / len(changes):+.2f}")
 PY
 }
 
-# Whether a change of $1 percent is small enough to take the machine for the same.
-is_steady() { python3 -c "import sys; sys.exit(abs($1) > 2)"; }
+# Whether a change of $1 percent is at most $2, so that the machine can be taken for the same.
+is_steady() { python3 -c "import sys; sys.exit(abs($1) > $2)"; }

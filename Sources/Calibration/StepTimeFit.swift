@@ -119,6 +119,27 @@ public struct StepTimeFit: Hashable, Sendable {
             bias: relative.reduce(0, +) / Double(relative.count))
     }
 
+    /// How many times as long as the fit says a step may take to count in a mean: what is beyond is a stall.
+    private static let longest = 2.0
+
+    /// Scales each regime so that these steps take as long in all as the fit says. A robust fit tells the usual step; but some
+    /// take longer and none takes much less, and a queue waits for the mean.
+    ///
+    /// - Parameter samples: As they come under load, stalls and all.
+    mutating func meetMeans(of samples: [StepSample]) {
+        func scale(_ isOfRegime: (StepSample) -> Bool) -> Double {
+            let sums = samples.filter(isOfRegime).reduce((took: 0.0, said: 0.0)) { sums, sample in
+                let said = predicted(sample.features)
+                guard sample.seconds < Self.longest * said else { return sums }
+                return (sums.took + sample.seconds, sums.said + said)
+            }
+            return sums.said > 0 ? sums.took / sums.said : 1
+        }
+        let (decode, mixed) = (scale(\.features.isDecodeOnly), scale { !$0.features.isDecodeOnly })
+        coefficients.decode = coefficients.scaled(by: decode).decode
+        coefficients.mixed = coefficients.scaled(by: mixed).mixed
+    }
+
     /// The standard deviation of the logarithm of these steps around the fit, from the median so that a few disturbed
     /// steps do not count: for normal noise the median magnitude is 0.6745 deviations.
     ///

@@ -98,7 +98,23 @@ struct EndpointFitTests {
     @Test("A machine that was slow during the heavy load and fast during the light one leaves the scales alone")
     func paces() throws {
         let fit = try Self.fit(paces: (1, 0.95, 1.05))
-        #expect(abs(fit.decodeScale - 1) < 0.015, "\(fit.decodeScale)")
-        #expect(abs(fit.mixedScale - 1) < 0.015, "\(fit.mixedScale)")
+        #expect(abs(fit.decodeScale - 1) < 0.01, "\(fit.decodeScale)")
+        #expect(abs(fit.mixedScale - 1) < 0.01, "\(fit.mixedScale)")
+    }
+
+    @Test("Steps that now and then take half as long again count in the mean, and stalls do not")
+    func means() throws {
+        let noise = RandomStreams(seed: 7).generator("late")
+        var fit = try StepTimeFit(StepTimeFitTests.samples())
+        let usual = fit.coefficients
+        let late = (0..<4000).map { index -> StepSample in
+            var features = StepFeatures(decodeSequences: Int64(1 + index % 8), decodeContext: Int64(40 + index % 300))
+            if index % 2 == 0 { features.addChunk(tokens: Int64(8 + index % 50), context: 0) }
+            let factor = noise.uniform() < 0.2 ? (features.isDecodeOnly ? 1.5 : 1.25) : 1
+            return StepSample(features: features, seconds: fit.predicted(features) * (index % 500 == 7 ? 40 : factor))
+        }
+        fit.meetMeans(of: late)
+        #expect(abs(fit.coefficients.decode.constant / usual.decode.constant - 1.1) < 0.02)
+        #expect(abs(fit.coefficients.mixed.perPrefillToken / usual.mixed.perPrefillToken - 1.05) < 0.01)
     }
 }

@@ -34,6 +34,8 @@ public struct EndpointMeasurement: Sendable {
     private var facts: EndpointFacts
     private let findsSequences: Bool
     private var observation: EndpointObservation
+    /// Requests alone by the server's own clock, and their TTFT in all.
+    private var ownTTFT = (count: 0.0, seconds: 0.0)
     /// Counts on from the time of day: a second calibration must not find the prompts of the first in the server's cache.
     private var serial = UInt64(WallTime.seconds) << 24
 
@@ -42,8 +44,6 @@ public struct EndpointMeasurement: Sendable {
     /// In a queue that grows an error of a step adds up, so this load tells full batches best.
     private static let saturatingShare = 1.3
     private static let heldOutShare = 0.6
-    /// Rounds of requests alone: the median of three is not bent by one that was late.
-    private static let rounds = 3
 
     /// - Parameter findsSequences: Whether the most sequences at a time are found, because nobody told them.
     public init(
@@ -63,7 +63,7 @@ public struct EndpointMeasurement: Sendable {
     public mutating func run(onProgress: @Sendable (Standing) -> Bool) async throws -> Result {
         // The first answers of a server are slow for reasons that no later one has.
         for burst in design.singles.suffix(2) { _ = try await play(burst, "warming up", 0, onProgress) }
-        try await measureSingles(onProgress)
+        try await measureSingles(0, onProgress)
         var (widest, saturation) = (1, 0.0)
         let lonely = observation.singles.joined().compactMap(\.tpot).sorted().first ?? 0.001
         var step = lonely
@@ -85,6 +85,7 @@ public struct EndpointMeasurement: Sendable {
                 try await play(mixed, "prompts among \(width) decoding sequences", share, onProgress))
         }
         note(widest: widest)
+        try await measureSingles(0.47, onProgress)
         let rates = try capacity()
         let fitted = design.fittedLoad("fitted-load", rate: Self.fittedShare * rates.fitted)
         let saturating = design.fittedLoad("saturating-load", rate: Self.saturatingShare * rates.fitted)
@@ -92,6 +93,7 @@ public struct EndpointMeasurement: Sendable {
             try await play(fitted, "a load to fit", 0.5, spanning: 0.2, onProgress),
             try await play(saturating, "a load to fit", 0.7, spanning: 0.1, onProgress),
         ]
+        try await measureSingles(0.79, onProgress)
         let heldOutRate = Self.heldOutShare * rates.heldOut
         let heldOut = try await play(
             design.heldOutLoad(rate: heldOutRate, apart: max(.milliseconds(20), .estimate(seconds: 2 * lonely))),
@@ -113,18 +115,21 @@ public struct EndpointMeasurement: Sendable {
         observation.engine = facts.limits
     }
 
-    private mutating func measureSingles(_ onProgress: @Sendable (Standing) -> Bool) async throws {
+    /// One round of requests alone, before, between and after the others: a machine that is slow for seconds is so in one round,
+    /// and the median of three is not bent by it.
+    private mutating func measureSingles(
+        _ share: Double, _ onProgress: @Sendable (Standing) -> Bool
+    ) async throws {
         let before = await inquiry.metrics()?.ttft
-        for round in 0..<Self.rounds {
-            for burst in design.singles {
-                let share = 0.15 * Double(round) / Double(Self.rounds)
-                observation.singles.append(try await play(burst, "one request at a time", share, onProgress))
-            }
+        for burst in design.singles {
+            observation.singles.append(try await play(burst, "one request at a time", share, onProgress))
         }
+        guard let before, let after = await inquiry.metrics()?.ttft else { return }
+        ownTTFT.count += after.count - before.count
+        ownTTFT.seconds += after.seconds - before.seconds
+        // Another's requests among these would spoil the mean.
         let sent = Double(observation.singles.joined().count)
-        if let before, let after = await inquiry.metrics()?.ttft, after.count - before.count == sent {
-            observation.serverTTFT = (after.seconds - before.seconds) / sent
-        }
+        observation.serverTTFT = ownTTFT.count == sent ? ownTTFT.seconds / sent : nil
     }
 
     /// - Parameters:
