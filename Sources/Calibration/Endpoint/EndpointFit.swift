@@ -118,7 +118,8 @@ public struct EndpointFit: Sendable {
             var sum = scales.reduce(0) { $0 + $1 * $1 } / (Self.scaleSpread * Self.scaleSpread)
             for load in loads {
                 let profile = scaled(decode: scales[0] + load.pace.decode, mixed: scales[1] + load.pace.mixed)
-                sum += Self.distance(try Self.latencies(load.run, profile), load.measured)
+                sum +=
+                    Self.distance(try Self.latencies(load.run, profile), load.measured)
                     / (Self.loadSpread * Self.loadSpread)
             }
             return sum
