@@ -48,7 +48,7 @@ public struct EndpointFit: Sendable {
     /// How far the refinement may scale a regime.
     private static let largestScale = 1.5
     // Deviations of what the refinement weighs. Measured on our core, whose own clock told the truth: steps told from outside were
-    // off by 1 % in the mean, and a machine that is slower for seconds makes a load's figures 10 % longer.
+    // off by 1 % in the mean, and a spell of 30 seconds on a slower machine made a load's TTFT 8 % longer than its mean steps say.
     private static let scaleSpread = 0.01
     private static let loadSpread = 0.10
 
